@@ -1,8 +1,8 @@
 // SPDX-FileCopyrightText: 2026 The Veilsum Authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// Options that the thread sanitizer's run time asks the program for. Debian's shared libraries are not
-// instrumented: what they synchronise inside looks like races.
+// Options that the thread sanitizer's run time asks the program for. Debian's shared libraries are
+// not instrumented: what they synchronise inside looks like races.
 
 extern "C" {
 

@@ -56,6 +56,10 @@ inline constexpr size_t kMaxMessageBytes = 4 * 1000 * 1000;
 inline constexpr size_t kMaxChunkBytes = 1 << 20;
 inline constexpr size_t kChunkBytes = 256 << 10;
 
+// A silent connection is pinged this often by the client, so that a dead one shows; the aggregator
+// must not take that for abuse (gRPC's own default is a ping in five minutes).
+inline constexpr int kKeepaliveMs = 30'000;
+
 // A serialised header is about 200 bytes.
 inline constexpr size_t kMaxHeaderBytes = 4096;
 

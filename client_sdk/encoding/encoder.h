@@ -1,0 +1,48 @@
+// SPDX-FileCopyrightText: 2026 The Veilsum Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// From a caller's update to the integers that are masked: clipped, quantised, weighted.
+// docs/protocol.md, "Vectors".
+#ifndef VEILSUM_CLIENT_SDK_ENCODING_ENCODER_H_
+#define VEILSUM_CLIENT_SDK_ENCODING_ENCODER_H_
+
+#include <cstdint>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "crypto/masking/lanes.h"
+#include "crypto/primitives/secret.h"
+#include "proto/session.pb.h"
+
+namespace veilsum::client {
+
+struct EncodedInput {
+  // dimension + 1 lanes, not masked: the weighted levels, then the weight. As secret as the update.
+  crypto::LaneVector values;
+  // What clipping did, for the caller and nobody else: the fraction of elements that were outside
+  // [-clip, clip] after scaling, and the factor (at most 1) by which norm_clip scaled the update.
+  double fraction_clipped = 0;
+  double norm_scale = 1;
+};
+
+// Is this an update and weight that the session can take? Cheap next to encoding, so that a caller
+// can be told before anything is sent. INVALID_ARGUMENT (REASON_INVALID_ARGUMENT) for a wrong
+// length, the first NaN or infinity by its index, a weight of 0 or above max_weight, and a bad
+// spec.
+absl::Status CheckUpdate(absl::Span<const float> update, uint64_t weight,
+                         const v1::VectorSpec& spec);
+
+// Scales `update` to the L2 norm norm_clip if it is longer (0: never), clips each element to
+// [-clip, clip], and rounds it to one of the 2^b levels, up with the probability of the fraction:
+// the expectation is the clipped value, to within 2^-32 of a step. Then multiplies by `weight`.
+//
+// Deterministic: the random words come from a stream of `rounding_seed`, four bytes an element.
+// Fails as CheckUpdate does. O(dimension) time, two passes over the update, one over the result.
+absl::StatusOr<EncodedInput> EncodeUpdate(absl::Span<const float> update, uint64_t weight,
+                                          const v1::VectorSpec& spec,
+                                          const crypto::RandomSeed& rounding_seed);
+
+}  // namespace veilsum::client
+
+#endif  // VEILSUM_CLIENT_SDK_ENCODING_ENCODER_H_

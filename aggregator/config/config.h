@@ -1,0 +1,72 @@
+// SPDX-FileCopyrightText: 2026 The Veilsum Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// What an operator sets. deploy/aggregator.toml explains every key; this is its shape.
+#ifndef VEILSUM_AGGREGATOR_CONFIG_CONFIG_H_
+#define VEILSUM_AGGREGATOR_CONFIG_CONFIG_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "aggregator/config/table_reader.h"
+#include "proto/operator.pb.h"
+
+namespace veilsum::aggregator {
+
+// Paths are as they may be opened: relative ones were resolved against the file's folder.
+struct ListenerConfig {
+  std::string address;  // host:port; port 0 takes a free one. Empty: no such listener.
+  std::string certificate;
+  std::string private_key;
+  std::string client_ca;
+  bool require_client_certificate = false;
+  bool insecure = false;
+};
+
+struct LimitsConfig {
+  uint64_t pending_upload_bytes = uint64_t{256} << 20;
+  uint64_t max_connections = 12'000;
+  uint64_t max_sessions = 64;
+  uint64_t kept_results = 16;
+};
+
+struct Config {
+  ListenerConfig server;
+  uint64_t threads = 0;  // 0: one per core.
+  uint64_t drain_seconds = 30;
+  ListenerConfig operator_listener;
+  std::string admin_address;  // Empty: no endpoint.
+  std::string identities_file;
+  bool identities_open = false;
+  LimitsConfig limits;
+  std::string log_level = "info";
+  std::string log_format = "auto";  // "text", "json", or by whether the log goes to a terminal.
+  std::vector<v1::Task> tasks;      // As CheckTask (task_rules.h) returned them.
+};
+
+// INVALID_ARGUMENT naming the file and line, the environment variable or the flag, the key, and
+// what to do; the errors of CheckTask for a task. `overrides` win over the file.
+absl::StatusOr<Config> ParseConfig(absl::string_view text, absl::string_view file,
+                                   Overrides overrides);
+
+// ---- Where overrides come from ----
+
+// VEILSUM_SECTION_KEY=value for the sections of the configuration; other variables are not ours.
+// `environment` ends with a null pointer, as environ does.
+Overrides OverridesFromEnvironment(const char* const* environment);
+
+struct CommandLine {
+  std::string config_file;
+  bool help = false;
+  bool version = false;
+  Overrides overrides;
+};
+// --config=FILE, --section.key=value, --help, --version.
+absl::StatusOr<CommandLine> ParseCommandLine(int argc, const char* const* argv);
+
+}  // namespace veilsum::aggregator
+
+#endif  // VEILSUM_AGGREGATOR_CONFIG_CONFIG_H_

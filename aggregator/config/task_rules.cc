@@ -1,0 +1,88 @@
+// SPDX-FileCopyrightText: 2026 The Veilsum Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "aggregator/config/task_rules.h"
+
+#include <cmath>
+#include <cstdint>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "crypto/graph/parameters.h"
+#include "proto/reason_status.h"
+#include "proto/validate.h"
+#include "proto/vector_arithmetic.h"
+
+namespace veilsum::aggregator {
+namespace {
+
+void SetPolicy(v1::PhasePolicy& policy, uint64_t least_ms, uint64_t deadline_ms,
+               double target_fraction) {
+  policy.set_least_ms(least_ms);
+  policy.set_deadline_ms(deadline_ms);
+  policy.set_target_fraction(target_fraction);
+}
+
+absl::Status Infeasible(absl::string_view text) {
+  return MakeError(absl::StatusCode::kFailedPrecondition, v1::REASON_INFEASIBLE_PARAMETERS, text);
+}
+
+// A full session must have parameters, and survive the dropouts that the task expects (that enough
+// shares are left then is the planner's to check).
+absl::Status CheckFeasible(const v1::Task& task) {
+  const uint32_t n = task.max_clients();
+  crypto::GraphRequest request;
+  request.tier = crypto::Tier::kSemiHonest;
+  request.rule = task.graph() == v1::GRAPH_RULE_HARARY ? crypto::GraphRule::kHarary
+                                                       : crypto::GraphRule::kComplete;
+  request.clients = n;
+  request.corrupt = task.corruption_rate();
+  request.dropout = task.dropout_rate();
+  const absl::StatusOr<crypto::GraphParameters> planned = crypto::PlanGraph(request);
+  if (!planned.ok()) {
+    return Infeasible(absl::StrCat("task.graph: a session of max_clients = ", n,
+                                   " is not possible: ", planned.status().message()));
+  }
+  // Rates are multiples of 10^-9 to the planner too.
+  const auto dropped = static_cast<uint32_t>(std::round(task.dropout_rate() * 1e9) * n / 1e9);
+  const uint32_t left = n - dropped;
+  if (left < task.min_survivors()) {
+    return Infeasible(absl::StrCat("task.min_survivors: ", dropped, " of ", n,
+                                   " clients may drop out, which leaves ", left,
+                                   ", fewer than min_survivors = ", task.min_survivors()));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+void SetDefaultPolicies(v1::Task& task) {
+  SetPolicy(*task.mutable_advertise_keys(), 0, 60'000, 1.0);
+  SetPolicy(*task.mutable_share_keys(), 0, 60'000, 1.0);
+  SetPolicy(*task.mutable_masked_input(), 0, 600'000, 1.0);
+  SetPolicy(*task.mutable_consistency_check(), 0, 60'000, 1.0);
+  SetPolicy(*task.mutable_unmasking(), 1'000, 60'000, 0.9);
+}
+
+absl::StatusOr<v1::Task> CheckTask(v1::Task task) {
+  if (absl::Status valid = v1::ValidateTask(task); !valid.ok()) {
+    return WithReason(std::move(valid), v1::REASON_INVALID_ARGUMENT);
+  }
+  if (task.tier() == v1::TIER_MALICIOUS) {
+    return MakeError(absl::StatusCode::kUnimplemented, v1::REASON_UNSUPPORTED,
+                     absl::StrCat("task.tier: the malicious tier is not available yet: its "
+                                  "consistency check is missing, so a task that asks for it would "
+                                  "be less safe than it says; set tier = \"semi_honest\" for ",
+                                  task.task_id(), " if an honest-but-curious aggregator will do"));
+  }
+  const absl::StatusOr<uint32_t> bits = ModulusBits(task.max_clients(), task.vector().max_weight(),
+                                                    task.vector().quantisation_bits());
+  if (!bits.ok()) return bits.status();
+  task.mutable_vector()->set_modulus_bits(*bits);
+  if (absl::Status feasible = CheckFeasible(task); !feasible.ok()) return feasible;
+  task.clear_sessions_started();
+  task.clear_sessions_completed();
+  return task;
+}
+
+}  // namespace veilsum::aggregator

@@ -13,7 +13,6 @@
 namespace veilsum::crypto {
 
 // What a session is: hashes that everyone in it computes.
-inline constexpr absl::string_view kLabelSessionId = "veilsum/1 session id";
 inline constexpr absl::string_view kLabelHeaderHash = "veilsum/1 header";
 inline constexpr absl::string_view kLabelEntryHash = "veilsum/1 entry";
 inline constexpr absl::string_view kLabelRosterRoot = "veilsum/1 roster root";
@@ -22,14 +21,8 @@ inline constexpr absl::string_view kLabelSurvivorRoot = "veilsum/1 survivor root
 inline constexpr absl::string_view kLabelGraphSeed = "veilsum/1 graph";
 inline constexpr absl::string_view kLabelSelfMaskCommitment = "veilsum/1 b commitment";
 
-// Digests of what is sent.
+// What a dealer is bound to.
 inline constexpr absl::string_view kLabelShareDigest = "veilsum/1 share digest";
-inline constexpr absl::string_view kLabelMessage = "veilsum/1 message";
-inline constexpr absl::string_view kLabelUploadOpen = "veilsum/1 upload open";
-inline constexpr absl::string_view kLabelUploadDigest = "veilsum/1 upload digest";
-inline constexpr absl::string_view kLabelHello = "veilsum/1 hello";
-inline constexpr absl::string_view kLabelResultDigest = "veilsum/1 result digest";
-inline constexpr absl::string_view kLabelResultDownload = "veilsum/1 result download";
 
 // Keys and seeds from one client's session secret.
 inline constexpr absl::string_view kLabelChannelKey = "veilsum/1 channel key";
@@ -37,8 +30,6 @@ inline constexpr absl::string_view kLabelMaskPrivateSeed = "veilsum/1 m";
 inline constexpr absl::string_view kLabelSelfMaskSeed = "veilsum/1 b";
 inline constexpr absl::string_view kLabelPolynomials = "veilsum/1 polynomials";
 inline constexpr absl::string_view kLabelRounding = "veilsum/1 rounding";
-inline constexpr absl::string_view kLabelRotation = "veilsum/1 rotation";
-inline constexpr absl::string_view kLabelNoise = "veilsum/1 noise";
 
 // Keys and seeds from m, from b and from agreements; associated data.
 inline constexpr absl::string_view kLabelMaskKey = "veilsum/1 mask key";
@@ -51,7 +42,6 @@ inline constexpr absl::string_view kLabelMaskStream = "veilsum/1 mask stream";
 // Expansion of a seed into randomness (random.h), and what it is drawn for.
 inline constexpr absl::string_view kLabelDeterministicRandom = "veilsum/1 deterministic random";
 inline constexpr absl::string_view kLabelGraphPermutation = "veilsum/1 graph permutation";
-inline constexpr absl::string_view kLabelSimulation = "veilsum/1 simulation";
 
 // Domains of identity signatures.
 inline constexpr absl::string_view kLabelEntrySignature = "veilsum/1 entry signature";

@@ -35,13 +35,15 @@ enum class Pool { kPendingUploads, kMailbox, kAccumulator };
 enum class Queue { kSession, kPool };
 enum class Overload { kMemory, kDisk, kInflight, kRate, kDraining, kStore };
 enum class Check { kStore, kDisk, kCertificate, kMemory };
+// What TLS was configured with: the server's own certificate, and those it trusts.
+enum class Certificate { kServer, kClientAuthority, kOperator };
 
 // RPCs by method, for the grpc_server_* metrics that public dashboards know.
 enum class Method {
   kParticipate,
   kUploadMaskedInput,
   kDownloadResult,
-  kOperator,  // Every unary operator call.
+  kOperator,  // Every unary operator call, counted together.
   kWatchSession,
   kGetResult,
 };
@@ -56,7 +58,8 @@ class Recorder {
   // it was in, or ROUND_UNSPECIFIED.
   virtual void SessionFinished(v1::Reason /*reason*/, v1::Round /*present*/, double /*seconds*/) {}
   // A session enters `phase`, having left `before` (ROUND_UNSPECIFIED: it is new).
-  virtual void PhaseStarted(v1::Round /*phase*/, v1::Round /*before*/, double /*deadline_seconds*/) {}
+  virtual void PhaseStarted(v1::Round /*phase*/, v1::Round /*before*/,
+                            double /*deadline_seconds*/) {}
   virtual void PhaseClosed(v1::Round /*phase*/, double /*seconds*/, uint32_t /*answered*/) {}
   virtual void Dropout(v1::Round /*phase*/, v1::Reason /*reason*/) {}
   // (answers − t)/n when unmasking.
@@ -83,8 +86,10 @@ class Recorder {
   virtual void RpcMessageReceived(Method /*method*/, uint64_t /*bytes*/) {}
   virtual void RpcMessageSent(Method /*method*/) {}
 
+  // Every check has to be reported once before the aggregator counts as ready.
   virtual void Ready(Check /*check*/, bool /*ready*/) {}
   virtual void Draining(bool /*draining*/) {}
+  virtual void CertificateExpiry(Certificate /*certificate*/, double /*unix_seconds*/) {}
 };
 
 // For tests and tools that need no metrics.

@@ -90,6 +90,7 @@ TEST(PlanGraphTest, HararyThresholdIsAtLeastTwo) {
 
 TEST(PlanGraphTest, CompleteGraphTakesAMajorityOfTheHonest) {
   EXPECT_EQ(Answer(Complete(10, 0, 0.2)), "9,6");
+  EXPECT_EQ(Answer(Complete(11, 0, 0.2)), "10,6");
   EXPECT_EQ(Answer(Complete(10, 0.01, 0.2)), "9,6");  // A = 1 although floor(γn) = 0
   EXPECT_EQ(Answer(Complete(11, 0.01, 0.2)), "10,7");
   EXPECT_EQ(Answer(Complete(100, 0.1, 0.3)), "99,56");
@@ -158,6 +159,10 @@ TEST(PlanGraphTest, RefusesSparseGraphsWhereNoneWillDo) {
   const absl::Status refused = PlanGraph(Sparse(Tier::kSemiHonest, 35, 0.6, 0.39)).status();
   EXPECT_EQ(refused.code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(std::string(refused.message()), HasSubstr("use the complete graph"));
+  // k = 2 would do, but that is everybody: not sparse.
+  EXPECT_EQ(Answer(Sparse(Tier::kSemiHonest, 2, 0, 0)), "infeasible,");
+  EXPECT_EQ(Answer(Sparse(Tier::kSemiHonest, 3, 0, 0)), "infeasible,");
+  EXPECT_EQ(Answer(Sparse(Tier::kSemiHonest, 4, 0, 0)), "2,2");
   EXPECT_EQ(PlanGraph(Sparse(Tier::kSemiHonest, 100, 0.5, 0.5)).status().code(),
             absl::StatusCode::kFailedPrecondition);
   EXPECT_EQ(PlanGraph(Sparse(Tier::kMalicious, 1000, 0.1, 0.1)).status().code(),

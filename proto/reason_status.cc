@@ -10,12 +10,14 @@
 #include "absl/strings/cord.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "absl/types/optional.h"
 
 namespace veilsum {
 namespace {
 
 constexpr absl::string_view kPayloadUrl = "type.veilsum/v1.Reason";
+constexpr absl::string_view kReasonPrefix = "REASON_";
 
 }  // namespace
 
@@ -37,6 +39,17 @@ v1::Reason ReasonOf(const absl::Status& status) {
     return v1::REASON_UNSPECIFIED;
   }
   return static_cast<v1::Reason>(number);
+}
+
+absl::string_view ReasonName(v1::Reason reason) {
+  if (reason == v1::REASON_UNSPECIFIED) return "";
+  return absl::StripPrefix(v1::Reason_Name(reason), kReasonPrefix);
+}
+
+v1::Reason ReasonFromName(absl::string_view name) {
+  v1::Reason reason = v1::REASON_UNSPECIFIED;
+  if (!v1::Reason_Parse(absl::StrCat(kReasonPrefix, name), &reason)) return v1::REASON_UNSPECIFIED;
+  return reason;
 }
 
 }  // namespace veilsum

@@ -22,6 +22,12 @@ absl::Status WithReason(absl::Status status, v1::Reason reason);
 // does not know.
 v1::Reason ReasonOf(const absl::Status& status);
 
+// The stable public name of a reason: the enumerator without its prefix ("LATE"); empty for
+// REASON_UNSPECIFIED and for a number that this build does not know.
+absl::string_view ReasonName(v1::Reason reason);
+// The inverse; REASON_UNSPECIFIED for an unknown name.
+v1::Reason ReasonFromName(absl::string_view name);
+
 }  // namespace veilsum
 
 #endif  // VEILSUM_PROTO_REASON_STATUS_H_

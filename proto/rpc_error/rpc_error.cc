@@ -5,8 +5,6 @@
 
 #include <string>
 
-#include "absl/strings/str_cat.h"
-#include "absl/strings/strip.h"
 #include "absl/time/time.h"
 #include "proto/limits.h"
 #include "proto/reason_status.h"
@@ -16,7 +14,6 @@
 namespace veilsum {
 namespace {
 
-constexpr absl::string_view kReasonPrefix = "REASON_";
 constexpr char kErrorInfoUrl[] = "type.googleapis.com/google.rpc.ErrorInfo";
 constexpr char kRetryInfoUrl[] = "type.googleapis.com/google.rpc.RetryInfo";
 
@@ -64,17 +61,6 @@ absl::Status WithDetail(absl::Status status, const google::protobuf::Any& any) {
 }
 
 }  // namespace
-
-absl::string_view ReasonName(v1::Reason reason) {
-  if (reason == v1::REASON_UNSPECIFIED) return "";
-  return absl::StripPrefix(v1::Reason_Name(reason), kReasonPrefix);
-}
-
-v1::Reason ReasonFromName(absl::string_view name) {
-  v1::Reason reason = v1::REASON_UNSPECIFIED;
-  if (!v1::Reason_Parse(absl::StrCat(kReasonPrefix, name), &reason)) return v1::REASON_UNSPECIFIED;
-  return reason;
-}
 
 grpc::Status ToGrpcStatus(const absl::Status& status) {
   if (status.ok()) return grpc::Status::OK;

@@ -11,18 +11,11 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
-#include "proto/reason.pb.h"
 
 namespace veilsum {
 
 // Of ErrorInfo: who defines the reasons.
 inline constexpr absl::string_view kErrorDomain = "veilsum";
-
-// The stable public name of a reason: the enumerator without its prefix ("LATE"); empty for
-// REASON_UNSPECIFIED and for a number that this build does not know.
-absl::string_view ReasonName(v1::Reason reason);
-// The inverse; REASON_UNSPECIFIED for an unknown name.
-v1::Reason ReasonFromName(absl::string_view name);
 
 // The message is cut to limits::kMaxDetailBytes, so that the trailers stay small.
 grpc::Status ToGrpcStatus(const absl::Status& status);

@@ -63,13 +63,5 @@ TEST(RpcError, GarbageFromPeerIsIgnored) {
             absl::StatusCode::kUnknown);
 }
 
-TEST(RpcError, ReasonNamesRoundTrip) {
-  EXPECT_EQ(ReasonName(v1::REASON_TOO_FEW_CLIENTS), "TOO_FEW_CLIENTS");
-  EXPECT_EQ(ReasonFromName("TOO_FEW_CLIENTS"), v1::REASON_TOO_FEW_CLIENTS);
-  EXPECT_EQ(ReasonName(v1::REASON_UNSPECIFIED), "");
-  EXPECT_EQ(ReasonName(static_cast<v1::Reason>(9999)), "");
-  EXPECT_EQ(ReasonFromName("NO_SUCH"), v1::REASON_UNSPECIFIED);
-}
-
 }  // namespace
 }  // namespace veilsum

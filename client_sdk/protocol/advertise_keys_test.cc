@@ -1,0 +1,165 @@
+// SPDX-FileCopyrightText: 2026 The Veilsum Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Round 0 up to the entry: what a client signs, and the headers that it refuses.
+
+#include <cmath>
+#include <functional>
+#include <limits>
+#include <string>
+
+#include "client_sdk/protocol/conversation_testing.h"
+#include "crypto/primitives/labels.h"
+#include "gtest/gtest.h"
+#include "proto/limits.h"
+
+namespace veilsum::client {
+namespace {
+
+using ::testing::HasSubstr;
+
+class Joining {
+ public:
+  Joining() : identity_(TestIdentity(1)) {}
+
+  ParticipantProtocol Protocol() {
+    return *ParticipantProtocol::Create(
+        ParticipantOptions{&identity_, TestSecret(1), policy, "test-task", model_hash});
+  }
+  Effects Offer(const std::string& header_bytes) {
+    v1::ServerMessage message;
+    message.mutable_offer()->set_header(header_bytes);
+    return Protocol().Step(MessageReceived{message});
+  }
+  Effects Offer(const v1::SessionHeader& header) { return Offer(header.SerializeAsString()); }
+
+  crypto::IdentityKeyPair identity_;
+  SessionPolicy policy;
+  std::optional<crypto::Digest> model_hash;
+};
+
+TEST(AdvertiseKeysTest, SendsASignedEntry) {
+  Joining joining;
+  const v1::SessionHeader header = TestHeader(5);
+  const auto message = Find<Send>(joining.Offer(header)).message.advertise_keys();
+
+  v1::AdvertiseKeysEntry entry;
+  ASSERT_TRUE(entry.ParseFromString(message.entry()));
+  EXPECT_EQ(message.entry().size(), limits::kEntryBytes);
+  EXPECT_EQ(entry.identity(), crypto::ToString(joining.identity_.public_key().bytes()));
+  EXPECT_NE(entry.channel_public_key(), entry.mask_public_key());
+  const crypto::Digest digest =
+      crypto::EntrySignatureDigest(crypto::HeaderHash(crypto::AsBytes(header.SerializeAsString())),
+                                   crypto::EntryHash(crypto::AsBytes(message.entry())));
+  EXPECT_TRUE(crypto::Verify(joining.identity_.public_key(), crypto::kLabelEntrySignature, digest,
+                             *crypto::Signature::Parse(crypto::AsBytes(message.signature())))
+                  .ok());
+}
+
+// Keys are fresh for each session even if a caller should use one session secret twice.
+TEST(AdvertiseKeysTest, AnotherHeaderGivesOtherKeys) {
+  Joining joining;
+  v1::SessionHeader header = TestHeader(5);
+  const auto first = Find<Send>(joining.Offer(header)).message.advertise_keys().entry();
+  header.set_session_id("another session!");
+  EXPECT_NE(Find<Send>(joining.Offer(header)).message.advertise_keys().entry(), first);
+}
+
+struct BadHeader {
+  std::string name;
+  v1::Reason reason;
+  std::string text;
+  std::function<void(v1::SessionHeader&)> bend;
+};
+
+class BadHeaderTest : public testing::TestWithParam<BadHeader> {};
+
+TEST_P(BadHeaderTest, IsDeclined) {
+  Joining joining;
+  joining.policy.least_min_survivors = 3;
+  joining.policy.least_corruption_rate = 0.1;
+  joining.policy.greatest_modulus_bits = 20;
+  joining.policy.dimension = 21;
+  v1::SessionHeader header = TestHeader(5);
+  EXPECT_TRUE(Find<Send>(joining.Offer(header)).message.has_advertise_keys());
+  GetParam().bend(header);
+  const Effects effects = joining.Offer(header);
+  EXPECT_THAT(effects, Declines(GetParam().reason));
+  EXPECT_THAT(Find<Send>(effects).message.withdraw().detail(), HasSubstr(GetParam().text));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, BadHeaderTest,
+    testing::Values(
+        BadHeader{"Version", v1::REASON_UNSUPPORTED, "version 2",
+                  [](auto& header) { header.set_protocol_version(2); }},
+        BadHeader{"MaliciousTier", v1::REASON_UNSUPPORTED, "malicious tier",
+                  [](auto& header) {
+                    header.set_tier(v1::TIER_MALICIOUS);
+                    header.mutable_deadlines()->set_consistency_check_ms(1);
+                  }},
+        BadHeader{"NoTier", v1::REASON_HEADER_REFUSED, "tier",
+                  [](auto& header) { header.clear_tier(); }},
+        BadHeader{"SessionId", v1::REASON_HEADER_REFUSED, "session_id",
+                  [](auto& header) { header.set_session_id("short"); }},
+        BadHeader{"OtherTask", v1::REASON_HEADER_REFUSED, "task 'other'",
+                  [](auto& header) { header.set_task_id("other"); }},
+        BadHeader{"Modulus", v1::REASON_HEADER_REFUSED, "modulus_bits",
+                  [](auto& header) { header.mutable_vector()->set_modulus_bits(13); }},
+        BadHeader{"Clip", v1::REASON_HEADER_REFUSED, "clip",
+                  [](auto& header) {
+                    header.mutable_vector()->set_clip(std::numeric_limits<float>::infinity());
+                  }},
+        BadHeader{"NotANumber", v1::REASON_HEADER_REFUSED, "corruption_rate",
+                  [](auto& header) { header.set_corruption_rate(std::nan("")); }},
+        BadHeader{"PolicyMinSurvivors", v1::REASON_HEADER_REFUSED, "insists on at least 3",
+                  [](auto& header) { header.set_min_survivors(2); }},
+        BadHeader{"PolicyCorruption", v1::REASON_HEADER_REFUSED, "insists on at least 0.1",
+                  [](auto& header) { header.set_corruption_rate(0.05); }},
+        BadHeader{"PolicyModulus", v1::REASON_HEADER_REFUSED, "insists on at most 20",
+                  [](auto& header) {
+                    header.mutable_vector()->set_quantisation_bits(16);
+                    header.mutable_vector()->set_modulus_bits(22);
+                  }},
+        BadHeader{"PolicyDimension", v1::REASON_HEADER_REFUSED, "insists on exactly 21",
+                  [](auto& header) { header.mutable_vector()->set_dimension(22); }},
+        BadHeader{"BoundToAModel", v1::REASON_MODEL_MISMATCH, "gave no hash",
+                  [](auto& header) { header.set_model_hash(std::string(32, 'm')); }}),
+    [](const auto& info) { return info.param.name; });
+
+TEST(AdvertiseKeysTest, RefusesATierBelowThePolicy) {
+  Joining joining;
+  joining.policy.least_tier = v1::TIER_MALICIOUS;
+  EXPECT_THAT(joining.Offer(TestHeader(5)), Declines(v1::REASON_HEADER_REFUSED));
+}
+
+TEST(AdvertiseKeysTest, RefusesBytesThatAreNoHeader) {
+  Joining joining;
+  EXPECT_THAT(joining.Offer(std::string("\xff\xff\xff")), Declines(v1::REASON_HEADER_REFUSED));
+  EXPECT_THAT(joining.Offer(std::string(limits::kMaxHeaderBytes + 1, '\x78')),
+              Declines(v1::REASON_HEADER_REFUSED));
+}
+
+TEST(AdvertiseKeysTest, TakesOnlyTheModelThatWasTrained) {
+  Joining joining;
+  joining.model_hash.emplace().fill('m');
+  v1::SessionHeader header = TestHeader(5);
+  EXPECT_THAT(joining.Offer(header), Declines(v1::REASON_MODEL_MISMATCH));
+  header.set_model_hash(std::string(32, 'n'));
+  EXPECT_THAT(joining.Offer(header), Declines(v1::REASON_MODEL_MISMATCH));
+  header.set_model_hash(std::string(32, 'm'));
+  EXPECT_TRUE(Find<Send>(joining.Offer(header)).message.has_advertise_keys());
+}
+
+TEST(AdvertiseKeysTest, NeedsAnIdentityAndATask) {
+  const crypto::IdentityKeyPair identity = TestIdentity(1);
+  EXPECT_FALSE(ParticipantProtocol::Create(
+                   ParticipantOptions{nullptr, TestSecret(1), {}, "test-task", std::nullopt})
+                   .ok());
+  EXPECT_FALSE(ParticipantProtocol::Create(
+                   ParticipantOptions{&identity, TestSecret(1), {}, "No Task", std::nullopt})
+                   .ok());
+}
+
+}  // namespace
+}  // namespace veilsum::client

@@ -1,0 +1,203 @@
+// SPDX-FileCopyrightText: 2026 The Veilsum Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "client_sdk/protocol/conversation_testing.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "crypto/graph/neighbour_graph.h"
+#include "crypto/graph/parameters.h"
+#include "crypto/primitives/transcript_hash.h"
+#include "crypto/transcript/bitmap.h"
+#include "proto/limits.h"
+#include "proto/vector_arithmetic.h"
+
+namespace veilsum::client {
+namespace {
+
+void FillWith(uint32_t number, uint8_t kind, absl::Span<uint8_t> out) {
+  std::fill(out.begin(), out.end(), kind);
+  for (int i = 0; i < 4; ++i) out[i] = static_cast<uint8_t>(number >> (8 * i));
+}
+
+}  // namespace
+
+v1::SessionHeader TestHeader(uint32_t max_clients) {
+  v1::SessionHeader header;
+  header.set_protocol_version(limits::kProtocolVersion);
+  header.set_session_id("0123456789abcdef");
+  header.set_task_id("test-task");
+  v1::VectorSpec& vector = *header.mutable_vector();
+  vector.set_dimension(21);
+  vector.set_clip(1);
+  vector.set_quantisation_bits(8);
+  vector.set_max_weight(10);
+  vector.set_modulus_bits(ModulusBits(max_clients, 10, 8).value());
+  header.set_tier(v1::TIER_SEMI_HONEST);
+  header.set_graph(v1::GRAPH_RULE_COMPLETE);
+  header.set_corruption_rate(0.2);
+  header.set_dropout_rate(0.2);
+  header.set_min_survivors(3);
+  header.set_max_clients(max_clients);
+  v1::PhaseDeadlines& deadlines = *header.mutable_deadlines();
+  deadlines.set_advertise_keys_ms(1000);
+  deadlines.set_share_keys_ms(1000);
+  deadlines.set_masked_input_ms(1000);
+  deadlines.set_unmasking_ms(1000);
+  header.set_audience(v1::AUDIENCE_BOTH);
+  return header;
+}
+
+crypto::IdentityKeyPair TestIdentity(uint32_t number) {
+  return crypto::IdentityKeyPair::Generate(
+      [&](absl::Span<uint8_t> out) { FillWith(number, 0xA1, out); });
+}
+
+crypto::SessionSecret TestSecret(uint32_t number) {
+  return crypto::SessionSecret::Generate(
+      [&](absl::Span<uint8_t> out) { FillWith(number, 0xB2, out); });
+}
+
+Conversation::Conversation(v1::SessionHeader header, uint32_t clients)
+    : header_(std::move(header)) {
+  for (uint32_t i = 0; i < clients; ++i) {
+    identities_.push_back(std::make_unique<crypto::IdentityKeyPair>(TestIdentity(i)));
+  }
+  std::sort(identities_.begin(), identities_.end(),
+            [](const auto& a, const auto& b) { return a->public_key() < b->public_key(); });
+  for (uint32_t i = 0; i < clients; ++i) {
+    auto protocol = ParticipantProtocol::Create(ParticipantOptions{
+        identities_[i].get(), TestSecret(i), SessionPolicy{}, header_.task_id(), std::nullopt});
+    clients_.push_back(*std::move(protocol));
+  }
+}
+
+v1::ServerMessage Conversation::Offer() const {
+  v1::ServerMessage message;
+  message.mutable_offer()->set_header(header_.SerializeAsString());
+  return message;
+}
+
+v1::ServerMessage Conversation::Roster() const {
+  v1::ServerMessage message;
+  for (uint32_t i = 0; i < size(); ++i) {
+    v1::Roster::Seat& seat = *message.mutable_roster()->mutable_roster()->add_seats();
+    seat.set_identity(crypto::ToString(identity(i).public_key().bytes()));
+    seat.set_entry_hash(
+        crypto::ToString(crypto::EntryHash(crypto::AsBytes(advertised[i].entry()))));
+  }
+  return message;
+}
+
+v1::ServerMessage Conversation::Neighbours(uint32_t position) const {
+  v1::ServerMessage message;
+  for (const uint32_t neighbour : NeighboursOf(position)) {
+    auto& entry = *message.mutable_neighbours()->add_neighbours();
+    entry.set_position(neighbour);
+    *entry.mutable_advertised() = advertised[neighbour];
+  }
+  return message;
+}
+
+v1::ServerMessage Conversation::Shares(uint32_t position, const std::vector<bool>& sharers) const {
+  v1::ServerMessage message;
+  v1::DeliveredShares& delivered = *message.mutable_shares();
+  delivered.set_sharers(crypto::EncodeBitmap(sharers));
+  for (const uint32_t dealer : NeighboursOf(position)) {
+    if (!sharers[dealer]) continue;
+    v1::ShareKeys body;
+    EXPECT_TRUE(body.ParseFromString(shared[dealer].body()));
+    for (const v1::SealedShares& sealed : body.shares()) {
+      if (sealed.peer() != position) continue;
+      *delivered.add_shares() = sealed;
+      delivered.mutable_shares()->rbegin()->set_peer(dealer);
+    }
+  }
+  return message;
+}
+
+v1::ServerMessage Conversation::Survivors(const std::vector<bool>& survivors) const {
+  v1::ServerMessage message;
+  message.mutable_survivors()->set_survivors(crypto::EncodeBitmap(survivors));
+  return message;
+}
+
+v1::ServerMessage Conversation::Result(const std::vector<bool>& survivors,
+                                       const std::string& packed) const {
+  v1::ServerMessage message;
+  v1::SessionResult& result = *message.mutable_result();
+  result.set_included(static_cast<uint32_t>(std::count(survivors.begin(), survivors.end(), true)));
+  result.set_survivor_root(crypto::ToString(
+      crypto::SurvivorRoot(transcript_, crypto::AsBytes(crypto::EncodeBitmap(survivors)))));
+  result.set_result_digest(crypto::ToString(crypto::Sha256(crypto::AsBytes(packed))));
+  result.set_total_bytes(packed.size());
+  return message;
+}
+
+std::vector<bool> Conversation::AllBut(std::vector<uint32_t> positions) const {
+  std::vector<bool> members = Everybody();
+  for (const uint32_t position : positions) members[position] = false;
+  return members;
+}
+
+std::vector<uint32_t> Conversation::NeighboursOf(uint32_t position) const {
+  if (header_.graph() == v1::GRAPH_RULE_COMPLETE) {
+    return crypto::NeighbourGraph::Complete(size())->NeighboursOf(position);
+  }
+  crypto::GraphRequest request;
+  request.tier = crypto::Tier::kSemiHonest;
+  request.rule = crypto::GraphRule::kHarary;
+  request.clients = size();
+  request.corrupt = header_.corruption_rate();
+  request.dropout = header_.dropout_rate();
+  return crypto::NeighbourGraph::Harary(size(), crypto::PlanGraph(request)->degree,
+                                        crypto::GraphSeed(transcript_))
+      ->NeighboursOf(position);
+}
+
+void Conversation::AdvertiseKeys() {
+  for (uint32_t i = 0; i < size(); ++i) {
+    advertised.push_back(Find<Send>(Tell(i, Offer())).message.advertise_keys());
+  }
+  std::vector<crypto::RosterSeat> seats;
+  for (uint32_t i = 0; i < size(); ++i) {
+    seats.push_back(
+        {identity(i).public_key(), crypto::EntryHash(crypto::AsBytes(advertised[i].entry()))});
+  }
+  transcript_ = crypto::TranscriptDigest(
+      crypto::HeaderHash(crypto::AsBytes(Offer().offer().header())), crypto::RosterRoot(seats));
+}
+
+void Conversation::AnnounceRoster() {
+  AdvertiseKeys();
+  for (uint32_t i = 0; i < size(); ++i) EXPECT_TRUE(Tell(i, Roster()).empty());
+  roster_announced_ = true;
+}
+
+void Conversation::ShareKeys() {
+  if (!roster_announced_) AnnounceRoster();
+  for (uint32_t i = 0; i < size(); ++i) {
+    const Effects effects = Tell(i, Neighbours(i));
+    shared.push_back(Find<Send>(effects).message.share_keys());
+    EXPECT_EQ(Find<EncodeInput>(effects).spec.dimension(), header_.vector().dimension());
+  }
+}
+
+void Conversation::DeliverShares(const std::vector<bool>& sharers) {
+  ShareKeys();
+  uploads.resize(size());
+  for (uint32_t i = 0; i < size(); ++i) {
+    if (sharers[i]) uploads[i] = Find<StartUpload>(Tell(i, Shares(i, sharers)));
+  }
+}
+
+void Conversation::AnswerSurvivors(const std::vector<bool>& survivors) {
+  unmaskings.resize(size());
+  for (uint32_t i = 0; i < size(); ++i) {
+    if (!survivors[i]) continue;
+    unmaskings[i] = Find<Send>(Tell(i, Survivors(survivors))).message.unmasking();
+  }
+}
+
+}  // namespace veilsum::client

@@ -56,8 +56,7 @@ TEST(ModulusBitsTest, RefusesFactorsOutOfRange) {
   EXPECT_THAT(std::string(ModulusBits(0, 1, 1).status().message()), HasSubstr("max_clients"));
   EXPECT_THAT(std::string(ModulusBits(10'001, 1, 1).status().message()), HasSubstr("max_clients"));
   EXPECT_THAT(std::string(ModulusBits(2, 0, 1).status().message()), HasSubstr("max_weight"));
-  EXPECT_THAT(std::string(ModulusBits(2, 1, 0).status().message()),
-              HasSubstr("quantisation_bits"));
+  EXPECT_THAT(std::string(ModulusBits(2, 1, 0).status().message()), HasSubstr("quantisation_bits"));
   EXPECT_THAT(std::string(ModulusBits(2, 1, 25).status().message()),
               HasSubstr("quantisation_bits"));
 }

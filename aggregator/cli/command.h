@@ -14,14 +14,13 @@
 
 namespace veilsum::aggregator::cli {
 
-struct ConnectionFlags;
-
 struct Chosen {
   std::function<absl::Status(Console&)> run;
   bool json = false;  // Errors too are for a program.
 };
 
-// `chosen` and `connection` outlive the parsing and running.
+// `chosen` outlives the parsing and running.
+void AddInitCommand(CLI::App& app, Chosen& chosen);
 void AddPlanCommand(CLI::App& app, Chosen& chosen);
 
 }  // namespace veilsum::aggregator::cli

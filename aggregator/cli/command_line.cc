@@ -19,6 +19,7 @@ int RunVeilsum(const std::vector<std::string>& arguments, Console& console) {
   app.require_subcommand(1);
   app.get_formatter()->column_width(34);
   Chosen chosen;
+  AddInitCommand(app, chosen);
   AddPlanCommand(app, chosen);
   try {
     app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));

@@ -1,0 +1,191 @@
+// SPDX-FileCopyrightText: 2026 The Veilsum Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// What can happen to a session, and what it wants done: the whole surface between the sans-IO
+// session protocol and the runtime around it.
+#ifndef VEILSUM_AGGREGATOR_PROTOCOL_EVENTS_H_
+#define VEILSUM_AGGREGATOR_PROTOCOL_EVENTS_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "aggregator/protocol/unmask_plan.h"
+#include "crypto/primitives/bytes.h"
+#include "crypto/primitives/identity.h"
+#include "proto/participant.pb.h"
+#include "proto/reason.pb.h"
+#include "proto/rounds.pb.h"
+
+namespace veilsum::aggregator {
+
+using crypto::Digest;
+using crypto::IdentityPublicKey;
+
+// The phases that wait for clients, in order. v1::Round has the same ones for the wire.
+enum class Phase {
+  kAdvertiseKeys,
+  kShareKeys,
+  kMaskedInputCollection,
+  kConsistencyCheck,
+  kUnmasking,
+};
+
+constexpr v1::Round RoundOf(Phase phase) {
+  return static_cast<v1::Round>(static_cast<int>(v1::ROUND_ADVERTISE_KEYS) +
+                                static_cast<int>(phase));
+}
+
+// ---- Events ----
+
+// `from` is authenticated by the transport (signed Hello), so an impostor's bytes cannot cost
+// somebody else a seat. Every message event is answered by exactly one Reply effect.
+struct AdvertiseKeysReceived {
+  IdentityPublicKey from;
+  v1::AdvertiseKeys message;
+};
+struct ShareKeysReceived {
+  IdentityPublicKey from;
+  v1::SignedMessage message;
+};
+// May this client upload? Checks membership, phase, length, signature.
+struct UploadOpened {
+  IdentityPublicKey from;
+  v1::UploadOpen message;
+};
+// All bytes arrived. `digest` was computed over them by the runtime, which holds them until it is
+// told to Fold or to DiscardUpload.
+struct UploadCompleted {
+  IdentityPublicKey from;
+  Digest digest;
+  v1::UploadClose message;
+};
+// The runtime has added the upload to the accumulator. Only now the Reply (the receipt) follows.
+// If `status` is not OK (Accumulator::CheckPacked), nothing was added and the client is dropped.
+struct FoldFinished {
+  IdentityPublicKey from;
+  absl::Status status = absl::OkStatus();
+};
+struct UnmaskingReceived {
+  IdentityPublicKey from;
+  v1::SignedMessage message;
+};
+struct ClientWithdrew {
+  IdentityPublicKey from;
+  v1::Withdraw message;
+};
+// A seat's client is back on a new connection and has everything up to `last_outcome`: later
+// outcomes are sent again.
+struct ClientResumed {
+  IdentityPublicKey from;
+  v1::Outcome last_outcome = v1::OUTCOME_NONE;
+};
+// Timers of the present phase, started by PhaseStarted. A timer of another phase is ignored.
+struct LeastTimePassed {
+  Phase phase;
+};
+struct DeadlinePassed {
+  Phase phase;
+};
+struct UnmaskFinished {
+  absl::StatusOr<UnmaskOutcome> outcome;
+};
+struct AbortRequested {
+  v1::Reason reason;
+  std::string detail = {};
+};
+
+using Event = std::variant<AdvertiseKeysReceived, ShareKeysReceived, UploadOpened, UploadCompleted,
+                           FoldFinished, UnmaskingReceived, ClientWithdrew, ClientResumed,
+                           LeastTimePassed, DeadlinePassed, UnmaskFinished, AbortRequested>;
+
+// ---- Effects, to be carried out in order ----
+
+// How one message ended. `result` says it for metrics (the label of secagg_messages_total);
+// `reason` and `detail` for the client.
+enum class MessageResult {
+  kAccepted,
+  kDuplicate,  // The same bytes as before: fine, no effect.
+  kConflict,   // Other bytes than before; the first stay.
+  kLate,
+  kWrongSession,  // Made for another session, or for a round that has not begun.
+  kNotMember,     // Has no seat, or was dropped from it: `reason` says why.
+  kMalformed,
+  kOversized,
+  kBadSignature,
+};
+// For a Duplicate or Accepted message reason is REASON_UNSPECIFIED. `dropped`: the message cost
+// its client the seat (a ClientDropped follows, and a Send of Refused{SCOPE_CLIENT} on its stream).
+// `upload_digest`: the client's input is in the sum, for the receipt; an UploadOpened that is
+// answered so (kDuplicate) needs no upload any more.
+struct Reply {
+  IdentityPublicKey to;
+  Phase phase;
+  MessageResult result;
+  v1::Reason reason = v1::REASON_UNSPECIFIED;
+  std::string detail = {};
+  bool dropped = false;
+  std::optional<Digest> upload_digest = std::nullopt;
+};
+// The same pointer goes to many clients where the message is the same, so that the transport
+// encodes it once.
+struct Send {
+  IdentityPublicKey to;
+  std::shared_ptr<const v1::ServerMessage> message;
+};
+// Start the least-time and deadline timers of this phase (the runtime knows the durations).
+struct PhaseStarted {
+  Phase phase;
+  uint32_t expected = 0;
+};
+struct PhaseClosed {
+  Phase phase;
+  uint32_t answered = 0;
+};
+struct Progress {
+  Phase phase;
+  uint32_t answered = 0;
+  uint32_t expected = 0;
+};
+// The client is told by a Send of its own. One exception: NO_ANSWER in kUnmasking, where only the
+// answer is missing; the client's input is in the sum and it gets the result.
+struct ClientDropped {
+  IdentityPublicKey who;
+  Phase phase;
+  v1::Reason reason;
+  std::string detail = {};
+};
+// Add the completed upload of this client to the accumulator, then step FoldFinished.
+struct Fold {
+  IdentityPublicKey from;
+};
+// Forget the bytes that were last reported by UploadCompleted, not those told to Fold before.
+struct DiscardUpload {
+  IdentityPublicKey from;
+};
+// Reconstruct and remove all masks from the accumulator (unmask.h) on all cores, then step
+// UnmaskFinished.
+struct Unmask {
+  std::shared_ptr<const UnmaskPlan> plan;
+};
+// The end. `reason` is REASON_UNSPECIFIED when the session completed; then `included` lists whose
+// inputs are in the sum, ascending. What clients say later is still answered (Reply, Send), and
+// nothing else happens any more.
+struct Finished {
+  v1::Reason reason = v1::REASON_UNSPECIFIED;
+  std::string detail = {};
+  std::vector<IdentityPublicKey> included;
+};
+
+using Effect = std::variant<Reply, Send, PhaseStarted, PhaseClosed, Progress, ClientDropped, Fold,
+                            DiscardUpload, Unmask, Finished>;
+using Effects = std::vector<Effect>;
+
+}  // namespace veilsum::aggregator
+
+#endif  // VEILSUM_AGGREGATOR_PROTOCOL_EVENTS_H_

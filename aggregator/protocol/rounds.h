@@ -1,0 +1,63 @@
+// SPDX-FileCopyrightText: 2026 The Veilsum Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// One group of functions per protocol round, each in a file of its own: take a message in, is the
+// round done, close it. Effects go to state.effects. docs/protocol.md has the steps.
+#ifndef VEILSUM_AGGREGATOR_PROTOCOL_ROUNDS_H_
+#define VEILSUM_AGGREGATOR_PROTOCOL_ROUNDS_H_
+
+#include <cstdint>
+
+#include "aggregator/protocol/events.h"
+#include "aggregator/protocol/session_state.h"
+
+namespace veilsum::aggregator {
+
+// ---- advertise_keys.cc: round 0 ----
+
+void Receive(SessionState& state, AdvertiseKeysReceived event);
+void WithdrawFrom(SessionState& state, AdvertiseKeysPhase& phase, const IdentityPublicKey& from,
+                  Drop drop);
+bool IsDone(const SessionState& state, const AdvertiseKeysPhase& phase);
+void Close(SessionState& state, AdvertiseKeysPhase phase);
+// The full entries of a client's neighbours.
+MessagePtr MakeNeighbourEntries(const Cohort& cohort, uint32_t position);
+
+// ---- share_keys.cc: round 1 ----
+
+void Receive(SessionState& state, ShareKeysReceived event);
+void WithdrawFrom(SessionState& state, ShareKeysPhase& phase, uint32_t position);
+bool IsDone(const SessionState& state, const ShareKeysPhase& phase);
+void Close(SessionState& state, ShareKeysPhase phase);
+// U2 and the sealed shares for one of its clients.
+MessagePtr MakeDeliveredShares(const Cohort& cohort, const MaskedInputPhase& phase,
+                               uint32_t position);
+
+// ---- masked_input_collection.cc: round 2 ----
+
+void Receive(SessionState& state, UploadOpened event);
+void Receive(SessionState& state, UploadCompleted event);
+void Receive(SessionState& state, FoldFinished event);
+void WithdrawFrom(SessionState& state, MaskedInputPhase& phase, uint32_t position);
+// Nothing may be added any more, and nothing is being added.
+bool IsDone(const SessionState& state, const MaskedInputPhase& phase);
+// Refuses further uploads, for good, when the phase should close.
+void StopUploads(const SessionState& state, MaskedInputPhase& phase);
+void Close(SessionState& state, MaskedInputPhase phase);
+
+// ---- unmasking.cc: round 4 ----
+
+void Receive(SessionState& state, UnmaskingReceived event);
+void WithdrawFrom(SessionState& state, UnmaskingPhase& phase, uint32_t position);
+bool IsDone(const SessionState& state, const UnmaskingPhase& phase);
+// Reconstruction begins; the phase stays until Receive(UnmaskFinished).
+void Close(SessionState& state, UnmaskingPhase& phase);
+void Receive(SessionState& state, UnmaskFinished event);
+
+// ---- resume.cc ----
+
+void Receive(SessionState& state, const ClientResumed& event);
+
+}  // namespace veilsum::aggregator
+
+#endif  // VEILSUM_AGGREGATOR_PROTOCOL_ROUNDS_H_

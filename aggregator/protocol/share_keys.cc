@@ -1,0 +1,223 @@
+// SPDX-FileCopyrightText: 2026 The Veilsum Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Round 1, ShareKeys: sealed shares go from every dealer to every holder; the aggregator keeps
+// their digests.
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "aggregator/protocol/answers.h"
+#include "aggregator/protocol/rounds.h"
+#include "crypto/primitives/transcript_hash.h"
+#include "crypto/transcript/bitmap.h"
+#include "proto/limits.h"
+#include "proto/validate.h"
+
+namespace veilsum::aggregator {
+namespace {
+
+constexpr Phase kPhase = Phase::kShareKeys;
+
+Digest DigestFrom(const std::string& bytes) {
+  Digest digest{};
+  if (bytes.size() == digest.size()) std::copy(bytes.begin(), bytes.end(), digest.begin());
+  return digest;
+}
+
+// Exactly the dealer's places, its own without a ciphertext. Empty: nothing is wrong.
+std::string WrongWithPlaces(const SharingPlaces& places, uint32_t dealer,
+                            const v1::ShareKeys& body) {
+  if (static_cast<uint32_t>(body.shares_size()) != places.places()) {
+    return absl::StrCat("share_keys.shares: must be ", places.places(), ", one for each place, is ",
+                        body.shares_size());
+  }
+  for (uint32_t place = 0; place < places.places(); ++place) {
+    const v1::SealedShares& shares = body.shares(static_cast<int>(place));
+    const uint32_t holder = places.At(dealer, place);
+    if (shares.peer() != holder) {
+      return absl::StrCat("share_keys.shares[", place, "].peer: must be ", holder, ", is ",
+                          shares.peer());
+    }
+    if (shares.ciphertext().empty() != (holder == dealer)) {
+      return absl::StrCat("share_keys.shares[", place,
+                          "].ciphertext: must be absent for the dealer itself, and only there");
+    }
+  }
+  return "";
+}
+
+DealtShares Compact(const v1::ShareKeys& body) {
+  DealtShares dealt;
+  const size_t places = static_cast<size_t>(body.shares_size());
+  dealt.ciphertexts.reserve(places * limits::kSealedSharesBytes);
+  dealt.mask_key_share_digests.reserve(places);
+  dealt.self_mask_share_digests.reserve(places);
+  for (const v1::SealedShares& shares : body.shares()) {
+    dealt.ciphertexts += shares.ciphertext();
+    dealt.ciphertexts.resize((dealt.mask_key_share_digests.size() + 1) *
+                             limits::kSealedSharesBytes);
+    dealt.mask_key_share_digests.push_back(DigestFrom(shares.mask_key_share_digest()));
+    dealt.self_mask_share_digests.push_back(DigestFrom(shares.self_mask_share_digest()));
+  }
+  return dealt;
+}
+
+// The body of a signed message of this round, or the sender was refused or dropped.
+std::optional<v1::ShareKeys> ParseBody(SessionState& state, uint32_t dealer,
+                                       const std::string& bytes) {
+  v1::ShareKeys body;
+  std::string wrong;
+  if (!body.ParseFromString(bytes)) {
+    wrong = "share_keys: does not parse";
+  } else {
+    wrong = std::string(v1::ValidateShareKeys(body).message());
+    if (wrong.empty()) wrong = WrongWithPlaces(state.cohort->places, dealer, body);
+  }
+  if (wrong.empty()) return body;
+  --state.In<ShareKeysPhase>()->expected;
+  DropSender(state, dealer, kPhase, {v1::REASON_BAD_SHARE_LIST, std::move(wrong)});
+  return std::nullopt;
+}
+
+bool EverySharerHasThreshold(const Cohort& cohort, const ShareKeysPhase& phase) {
+  for (uint32_t position = 0; position < cohort.clients(); ++position) {
+    if (!phase.dealt[position].empty() && phase.sharing.Of(position) < cohort.threshold()) {
+      return false;
+    }
+  }
+  return true;
+}
+
+// U2: who shared, without those who have fewer than t places in it, again and again.
+std::vector<bool> Prune(const Cohort& cohort, const ShareKeysPhase& phase) {
+  std::vector<bool> sharers(cohort.clients());
+  PlaceCounts counts = phase.sharing;
+  std::vector<uint32_t> leaving;
+  for (uint32_t position = 0; position < cohort.clients(); ++position) {
+    sharers[position] = !phase.dealt[position].empty();
+    if (sharers[position] && counts.Of(position) < cohort.threshold()) leaving.push_back(position);
+  }
+  for (const uint32_t position : leaving) sharers[position] = false;
+  while (!leaving.empty()) {
+    const uint32_t position = leaving.back();
+    leaving.pop_back();
+    counts.Leave(cohort.places, position);
+    cohort.places.ForEach(position, [&](uint32_t peer) {
+      if (!sharers[peer] || counts.Of(peer) >= cohort.threshold()) return;
+      sharers[peer] = false;
+      leaving.push_back(peer);
+    });
+  }
+  return sharers;
+}
+
+void DropThoseLeftOut(SessionState& state, std::vector<DealtShares>& dealt,
+                      const std::vector<bool>& sharers) {
+  const uint32_t threshold = state.cohort->threshold();
+  for (uint32_t position = 0; position < sharers.size(); ++position) {
+    if (sharers[position] || dealt[position].empty()) continue;
+    dealt[position] = {};
+    DropMember(state, position, kPhase,
+               {v1::REASON_TOO_FEW_NEIGHBOURS,
+                absl::StrCat("fewer than ", threshold, " of this client's neighbours shared their ",
+                             "keys, so that it could never be unmasked")});
+  }
+}
+
+}  // namespace
+
+// Round 1, the aggregator's checks of a body.
+void Receive(SessionState& state, ShareKeysReceived event) {
+  if (!CheckSignedMessage(state, event.from, kPhase, event.message)) return;
+  const Digest digest = crypto::Sha256(crypto::AsBytes(event.message.body()));
+  const std::optional<uint32_t> dealer = FindSender(state, event.from, kPhase, digest);
+  if (!dealer.has_value() || !CheckPhase(state, event.from, kPhase) ||
+      !CheckNotDropped(state, *dealer, kPhase) ||
+      !CheckSignature(state, *dealer, kPhase, digest, event.message.signature())) {
+    return;
+  }
+  const std::optional<v1::ShareKeys> body = ParseBody(state, *dealer, event.message.body());
+  if (!body.has_value()) return;
+  ShareKeysPhase& phase = *state.In<ShareKeysPhase>();
+  phase.dealt[*dealer] = Compact(*body);
+  phase.sharing.Join(state.cohort->places, *dealer);
+  ++phase.answered;
+  state.MemberAt(*dealer).AcceptedIn(kPhase) = digest;
+  Accept(state, event.from, kPhase);
+}
+
+// It has not masked anything yet: what it shared is forgotten.
+void WithdrawFrom(SessionState& state, ShareKeysPhase& phase, uint32_t position) {
+  --phase.expected;
+  if (phase.dealt[position].empty()) return;
+  --phase.answered;
+  phase.dealt[position] = {};
+  phase.sharing.Leave(state.cohort->places, position);
+}
+
+bool IsDone(const SessionState& state, const ShareKeysPhase& phase) {
+  return state.deadline_passed || phase.answered == phase.expected ||
+         phase.expected < state.header.min_survivors() ||
+         (phase.answered >= state.header.min_survivors() &&
+          TargetReached(state, kPhase, phase.answered, phase.expected) &&
+          EverySharerHasThreshold(*state.cohort, phase));
+}
+
+// Round 1, closing: U2 and the sealed shares.
+void Close(SessionState& state, ShareKeysPhase phase) {
+  const Cohort& cohort = *state.cohort;
+  state.effects.emplace_back(PhaseClosed{kPhase, phase.answered});
+  for (uint32_t position = 0; position < cohort.clients(); ++position) {
+    if (phase.dealt[position].empty() && !cohort.members[position].dropped.has_value()) {
+      DropMember(state, position, kPhase,
+                 {v1::REASON_NO_ANSWER, "no ShareKeys message came before the phase closed"});
+    }
+  }
+  std::vector<bool> sharers = Prune(cohort, phase);
+  const uint32_t sharing = static_cast<uint32_t>(std::count(sharers.begin(), sharers.end(), true));
+  if (sharing < state.header.min_survivors()) {
+    Abort(state, v1::REASON_TOO_FEW_CLIENTS,
+          absl::StrCat("too few clients shared their keys: ", phase.answered, " did, ", sharing,
+                       " of them with at least ", cohort.threshold(),
+                       " neighbours that did too; at least ", state.header.min_survivors(),
+                       " are needed"));
+    return;
+  }
+  DropThoseLeftOut(state, phase.dealt, sharers);
+
+  MaskedInputPhase next{std::move(sharers),
+                        std::move(phase.dealt),
+                        std::vector<UploadState>(cohort.clients(), UploadState::kNone),
+                        PlaceCounts(cohort.clients()),
+                        0,
+                        sharing};
+  for (uint32_t position = 0; position < cohort.clients(); ++position) {
+    if (!next.sharers[position]) continue;
+    SendTo(state, cohort.members[position].identity, MakeDeliveredShares(cohort, next, position));
+  }
+  state.phase = std::move(next);
+  StartPhase(state, Phase::kMaskedInputCollection, sharing);
+}
+
+MessagePtr MakeDeliveredShares(const Cohort& cohort, const MaskedInputPhase& phase,
+                               uint32_t position) {
+  return MakeMessage([&](v1::ServerMessage& message) {
+    v1::DeliveredShares* delivered = message.mutable_shares();
+    delivered->set_sharers(crypto::EncodeBitmap(phase.sharers));
+    cohort.places.ForEach(position, [&](uint32_t dealer) {
+      if (dealer == position || !phase.sharers[dealer]) return;
+      const DealtShares& dealt = phase.dealt[dealer];
+      const uint32_t place = *cohort.places.PlaceOf(dealer, position);
+      v1::SealedShares* shares = delivered->add_shares();
+      shares->set_peer(dealer);
+      shares->set_ciphertext(dealt.ciphertexts.data() + place * limits::kSealedSharesBytes,
+                             limits::kSealedSharesBytes);
+      shares->set_mask_key_share_digest(crypto::ToString(dealt.mask_key_share_digests[place]));
+      shares->set_self_mask_share_digest(crypto::ToString(dealt.self_mask_share_digests[place]));
+    });
+  });
+}
+
+}  // namespace veilsum::aggregator

@@ -1,0 +1,277 @@
+// SPDX-FileCopyrightText: 2026 The Veilsum Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Round 4, Unmasking: shares of b of the survivors and of m of the dropouts, never both.
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "aggregator/protocol/answers.h"
+#include "aggregator/protocol/rounds.h"
+#include "crypto/primitives/transcript_hash.h"
+#include "crypto/transcript/transcript.h"
+#include "proto/limits.h"
+#include "proto/reason_status.h"
+#include "proto/validate.h"
+
+namespace veilsum::aggregator {
+namespace {
+
+constexpr Phase kPhase = Phase::kUnmasking;
+
+// ---- One answer ----
+
+// Is this the share that the owner dealt to the holder, of the kind that is due? Nothing is wrong:
+// nullopt, with the share in `shares` unless the dealer made it unusable.
+std::optional<Drop> CheckShare(const Cohort& cohort, const UnmaskingPhase& phase, uint32_t holder,
+                               const v1::RevealedShare& revealed, std::vector<OwnedShare>& shares) {
+  const uint32_t owner = revealed.owner();
+  const std::optional<uint32_t> place = owner < cohort.clients() && phase.sharers[owner]
+                                            ? cohort.places.PlaceOf(owner, holder)
+                                            : std::nullopt;
+  if (!place.has_value()) {
+    return Drop{v1::REASON_BAD_SHARE_LIST,
+                absl::StrCat("unmasking.shares: ", owner, " is no owner of a share that this ",
+                             "client holds")};
+  }
+  const bool survived = phase.survivors[owner];
+  if (revealed.has_self_mask_share() != survived) {
+    return Drop{
+        v1::REASON_WRONG_SHARE_KIND,
+        absl::StrCat("unmasking.shares: the ", survived ? "self mask" : "mask key", " share of ",
+                     owner, " is due, which ", survived ? "survived" : "dropped out")};
+  }
+  const std::string& bytes = survived ? revealed.self_mask_share() : revealed.mask_key_share();
+  const DealtShares& dealt = phase.dealt[owner];
+  const Digest& announced =
+      survived ? dealt.self_mask_share_digests[*place] : dealt.mask_key_share_digests[*place];
+  const Digest digest =
+      crypto::ShareDigest(cohort.transcript, cohort.PartyAt(owner), cohort.PartyAt(holder),
+                          survived ? crypto::ShareKind::kSelfMask : crypto::ShareKind::kMaskKey,
+                          crypto::AsBytes(bytes));
+  if (digest != announced) {
+    return Drop{v1::REASON_WRONG_SHARE,
+                absl::StrCat("unmasking.shares: the share of ", owner,
+                             " does not match the digest that its dealer announced")};
+  }
+  auto share = crypto::Share::Parse(holder + 1, crypto::AsBytes(bytes));
+  // It matches its digest, so it is the dealer's fault and not the holder's.
+  if (share.ok()) shares.push_back({owner, *std::move(share)});
+  return std::nullopt;
+}
+
+std::optional<Drop> CheckBody(const Cohort& cohort, const UnmaskingPhase& phase, uint32_t holder,
+                              const std::string& bytes, std::vector<OwnedShare>& shares) {
+  v1::Unmasking body;
+  if (!body.ParseFromString(bytes)) {
+    return Drop{v1::REASON_BAD_SHARE_LIST, "unmasking: does not parse"};
+  }
+  const absl::Status status = v1::ValidateUnmasking(body);
+  if (!status.ok()) return Drop{v1::REASON_BAD_SHARE_LIST, std::string(status.message())};
+  shares.reserve(static_cast<size_t>(body.shares_size()));
+  for (const v1::RevealedShare& revealed : body.shares()) {
+    std::optional<Drop> drop = CheckShare(cohort, phase, holder, revealed, shares);
+    if (drop.has_value()) return drop;
+  }
+  return std::nullopt;
+}
+
+// An answer that nobody waits for any more: the sum is there, or is being computed. Its client did
+// its part and is told so; its shares are not looked at.
+bool AnswersTooLateToMatter(const SessionState& state) {
+  if (const UnmaskingPhase* phase = state.In<UnmaskingPhase>()) return phase->unmasking;
+  const EndedPhase* ended = state.In<EndedPhase>();
+  return ended != nullptr && ended->reason == v1::REASON_UNSPECIFIED;
+}
+
+void AcceptLate(SessionState& state, uint32_t position, const Digest& digest) {
+  Member& member = state.MemberAt(position);
+  member.AcceptedIn(kPhase) = digest;
+  Accept(state, member.identity, kPhase);
+  if (const EndedPhase* ended = state.In<EndedPhase>()) {
+    SendTo(state, member.identity, ended->last_word);
+  }
+}
+
+void TakeAnswer(SessionState& state, uint32_t holder, const v1::SignedMessage& message,
+                const Digest& digest) {
+  UnmaskingPhase& phase = *state.In<UnmaskingPhase>();
+  std::vector<OwnedShare> shares;
+  std::optional<Drop> drop = CheckBody(*state.cohort, phase, holder, message.body(), shares);
+  if (drop.has_value()) {
+    --phase.expected;
+    DropSender(state, holder, kPhase, *std::move(drop));
+    return;
+  }
+  for (const OwnedShare& share : shares) {
+    if (++phase.share_counts[share.owner] == state.cohort->threshold()) --phase.secrets_missing;
+  }
+  phase.revealed[holder] = std::move(shares);
+  ++phase.answered;
+  Member& member = state.MemberAt(holder);
+  member.AcceptedIn(kPhase) = digest;
+  Accept(state, member.identity, kPhase);
+}
+
+// ---- Closing ----
+
+// t shares of every secret: those of the lowest holders, so that the index sets coincide.
+std::vector<std::vector<crypto::Share>> SharesByOwner(const Cohort& cohort, UnmaskingPhase& phase) {
+  std::vector<std::vector<crypto::Share>> by_owner(cohort.clients());
+  for (std::vector<OwnedShare>& revealed : phase.revealed) {
+    for (OwnedShare& share : revealed) {
+      std::vector<crypto::Share>& shares = by_owner[share.owner];
+      if (shares.size() < cohort.threshold()) shares.push_back(std::move(share.share));
+    }
+    std::vector<OwnedShare>().swap(revealed);
+  }
+  return by_owner;
+}
+
+DropoutTask MakeDropoutTask(const Cohort& cohort, const UnmaskingPhase& phase, uint32_t position,
+                            std::vector<crypto::Share> shares) {
+  const Member& member = cohort.members[position];
+  DropoutTask task{position, member.identity, member.mask_public_key, std::move(shares), {}};
+  cohort.places.ForEach(position, [&](uint32_t peer) {
+    if (!phase.survivors[peer]) return;
+    const Member& survivor = cohort.members[peer];
+    task.surviving_neighbours.push_back({peer, survivor.identity, survivor.mask_public_key});
+  });
+  return task;
+}
+
+std::shared_ptr<const UnmaskPlan> MakePlan(const SessionState& state, UnmaskingPhase& phase) {
+  const Cohort& cohort = *state.cohort;
+  auto plan = std::make_shared<UnmaskPlan>();
+  plan->header_hash = state.header_hash;
+  plan->transcript = cohort.transcript;
+  plan->threshold = cohort.threshold();
+  plan->answers = phase.answered;
+  plan->clients = cohort.clients();
+  std::vector<std::vector<crypto::Share>> shares = SharesByOwner(cohort, phase);
+  for (uint32_t position = 0; position < cohort.clients(); ++position) {
+    if (!phase.sharers[position]) continue;
+    const Member& member = cohort.members[position];
+    if (phase.survivors[position]) {
+      plan->self_masks.push_back(
+          {position, member.identity, member.self_mask_commitment, std::move(shares[position])});
+    } else {
+      plan->dropouts.push_back(
+          MakeDropoutTask(cohort, phase, position, std::move(shares[position])));
+    }
+  }
+  return plan;
+}
+
+void ReportSilent(SessionState& state, const UnmaskingPhase& phase) {
+  for (uint32_t position = 0; position < state.cohort->clients(); ++position) {
+    Member& member = state.MemberAt(position);
+    if (phase.survivors[position] && !member.dropped.has_value() &&
+        !member.AcceptedIn(kPhase).has_value()) {
+      state.effects.emplace_back(ClientDropped{member.identity, kPhase, v1::REASON_NO_ANSWER,
+                                               "no shares came before the phase closed"});
+    }
+  }
+}
+
+MessagePtr MakeResult(const SessionState& state, const UnmaskingPhase& phase, uint32_t included,
+                      const UnmaskOutcome& outcome) {
+  return MakeMessage([&](v1::ServerMessage& message) {
+    v1::SessionResult* result = message.mutable_result();
+    result->set_included(included);
+    result->set_survivor_root(crypto::ToString(phase.survivor_root));
+    result->set_result_digest(crypto::ToString(outcome.result_digest));
+    if (state.header.audience() != v1::AUDIENCE_OPERATOR) {
+      result->set_total_bytes(outcome.total_bytes);
+    }
+  });
+}
+
+void Complete(SessionState& state, const UnmaskOutcome& outcome) {
+  UnmaskingPhase& phase = *state.In<UnmaskingPhase>();
+  Finished finished;
+  for (uint32_t position = 0; position < state.cohort->clients(); ++position) {
+    if (phase.survivors[position]) {
+      finished.included.push_back(state.cohort->members[position].identity);
+    }
+  }
+  EndedPhase ended;
+  ended.last_word =
+      MakeResult(state, phase, static_cast<uint32_t>(finished.included.size()), outcome);
+  for (uint32_t position = 0; position < state.cohort->clients(); ++position) {
+    const Member& member = state.cohort->members[position];
+    if (phase.survivors[position] && !member.dropped.has_value()) {
+      SendTo(state, member.identity, ended.last_word);
+    }
+  }
+  ended.survivors = std::move(phase.survivors);
+  ended.survivor_set = std::move(phase.survivor_set);
+  state.phase = std::move(ended);
+  state.effects.emplace_back(std::move(finished));
+}
+
+}  // namespace
+
+// Round 4, the aggregator's checks of the revealed shares.
+void Receive(SessionState& state, UnmaskingReceived event) {
+  if (!CheckSignedMessage(state, event.from, kPhase, event.message)) return;
+  const Digest digest = crypto::Sha256(crypto::AsBytes(event.message.body()));
+  const std::optional<uint32_t> holder = FindSender(state, event.from, kPhase, digest);
+  if (!holder.has_value()) return;
+  const bool too_late_to_matter = AnswersTooLateToMatter(state);
+  if (!too_late_to_matter && !CheckPhase(state, event.from, kPhase)) return;
+  // Who is in the roster and neither dropped nor in U3 does not exist from here on.
+  if (!CheckNotDropped(state, *holder, kPhase) ||
+      !CheckSignature(state, *holder, kPhase, digest, event.message.signature())) {
+    return;
+  }
+  if (too_late_to_matter) {
+    AcceptLate(state, *holder, digest);
+  } else {
+    TakeAnswer(state, *holder, event.message, digest);
+  }
+}
+
+// Shares that it revealed already are used.
+void WithdrawFrom(SessionState& state, UnmaskingPhase& phase, uint32_t position) {
+  if (phase.survivors[position] && !state.MemberAt(position).AcceptedIn(kPhase).has_value()) {
+    --phase.expected;
+  }
+}
+
+bool IsDone(const SessionState& state, const UnmaskingPhase& phase) {
+  if (phase.unmasking) return false;
+  return state.deadline_passed || phase.answered == phase.expected ||
+         (phase.secrets_missing == 0 &&
+          TargetReached(state, kPhase, phase.answered, phase.expected));
+}
+
+// Round 4, closing: t shares of every needed secret, or nothing is revealed.
+void Close(SessionState& state, UnmaskingPhase& phase) {
+  state.effects.emplace_back(PhaseClosed{kPhase, phase.answered});
+  if (state.deadline_passed) ReportSilent(state, phase);
+  if (phase.secrets_missing != 0) {
+    Abort(
+        state, v1::REASON_BELOW_THRESHOLD,
+        absl::StrCat(phase.secrets_missing, " secrets have fewer than ", state.cohort->threshold(),
+                     " shares: ", phase.answered, " of ", phase.expected, " clients answered"));
+    return;
+  }
+  phase.unmasking = true;
+  state.effects.emplace_back(Unmask{MakePlan(state, phase)});
+  std::vector<DealtShares>().swap(phase.dealt);
+}
+
+void Receive(SessionState& state, UnmaskFinished event) {
+  const UnmaskingPhase* phase = state.In<UnmaskingPhase>();
+  if (phase == nullptr || !phase->unmasking) return;
+  if (event.outcome.ok()) {
+    Complete(state, *event.outcome);
+    return;
+  }
+  const v1::Reason reason = ReasonOf(event.outcome.status());
+  Abort(state, reason == v1::REASON_UNSPECIFIED ? v1::REASON_INTERNAL : reason,
+        std::string(event.outcome.status().message()));
+}
+
+}  // namespace veilsum::aggregator

@@ -1,0 +1,30 @@
+// SPDX-FileCopyrightText: 2026 The Veilsum Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#ifndef VEILSUM_CLIENT_SDK_TRANSPORT_CHANNEL_H_
+#define VEILSUM_CLIENT_SDK_TRANSPORT_CHANNEL_H_
+
+#include <memory>
+#include <string>
+
+namespace grpc {
+class Channel;
+}  // namespace grpc
+
+namespace veilsum::client {
+
+struct ChannelOptions {
+  std::string target;                  // host:port
+  std::string root_certificates_pem;   // Empty: the system's.
+  std::string client_certificate_pem;  // With client_key_pem for mutual TLS; both or none.
+  std::string client_key_pem;
+  bool insecure = false;  // No TLS at all.
+};
+
+// A connection of its own to the aggregator, made when it is first needed and again when it
+// breaks; pinged when it is silent. Thread-safe, as gRPC's channels are.
+std::shared_ptr<grpc::Channel> MakeChannel(const ChannelOptions& options);
+
+}  // namespace veilsum::client
+
+#endif  // VEILSUM_CLIENT_SDK_TRANSPORT_CHANNEL_H_

@@ -1,0 +1,112 @@
+// SPDX-FileCopyrightText: 2026 The Veilsum Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// One client in one session over gRPC: carries out what ParticipantProtocol wants, through broken
+// connections, until there is a result or a reason why not.
+#ifndef VEILSUM_CLIENT_SDK_TRANSPORT_PARTICIPANT_RUNNER_H_
+#define VEILSUM_CLIENT_SDK_TRANSPORT_PARTICIPANT_RUNNER_H_
+
+#include <asio/thread_pool.hpp>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "absl/types/span.h"
+#include "client_sdk/protocol/session_policy.h"
+#include "client_sdk/transport/hooks.h"
+#include "crypto/masking/lanes.h"
+#include "crypto/primitives/bytes.h"
+#include "crypto/primitives/identity.h"
+#include "crypto/primitives/secret.h"
+#include "proto/session.pb.h"
+
+namespace grpc {
+class Channel;
+}  // namespace grpc
+
+namespace veilsum::client {
+
+struct RunnerProgress {
+  enum class Stage {
+    kConnecting,  // Also again, after a break; `detail` says what went wrong.
+    kWaiting,     // Connected; no session of the task is open yet.
+    // done of total clients have answered, as the aggregator says.
+    kAdvertiseKeys,
+    kShareKeys,
+    kMaskedInputCollection,
+    kConsistencyCheck,
+    kUnmasking,
+    // done of total bytes of this client's own.
+    kUploading,
+    kDownloading,
+  };
+  Stage stage = Stage::kConnecting;
+  uint64_t done = 0;
+  uint64_t total = 0;
+  std::string detail;  // For people.
+};
+
+struct RunnerResult {
+  bool has_mean = false;  // Only if the session's audience includes participants.
+  std::vector<float> mean;
+  uint64_t weight_sum = 0;
+  uint32_t participants = 0;
+  double fraction_clipped = 0;
+  std::string session_id;  // 16 bytes.
+};
+
+struct RunnerOptions {
+  explicit RunnerOptions(crypto::SessionSecret secret) : session_secret(std::move(secret)) {}
+
+  std::shared_ptr<grpc::Channel> channel;
+  asio::thread_pool* pool = nullptr;  // Not owned; outlives `done`. Many runners share one.
+
+  std::shared_ptr<const crypto::IdentityKeyPair> identity;
+  crypto::SessionSecret session_secret;  // Fresh and random for each runner.
+  uint64_t backoff_seed = 0;             // Random, so that clients do not come back in step.
+  SessionPolicy policy;                  // Leave its dimension alone.
+  std::string task_id;
+  std::optional<crypto::Digest> model_hash;
+
+  absl::Span<const float> update;  // Not owned; outlives `done`.
+  uint64_t weight = 1;
+  absl::Duration timeout = absl::InfiniteDuration();
+
+  // Called on threads of the pool, one at a time, in order; null for no interest. They must not
+  // block for long: the session waits.
+  std::function<void(const RunnerProgress&)> on_progress;
+  // The integers that this client adds to the sum, the weight last; before they are masked.
+  std::function<void(const v1::SessionHeader&, const crypto::LaneVector&)> observe_quantised;
+  // The masked bytes as they go to the aggregator, each once, in order.
+  std::function<void(uint64_t offset, absl::string_view bytes)> observe_masked;
+  Hooks hooks;
+};
+
+// Start once, then Cancel from any thread, as often as you like. Keeps itself alive until `done`
+// has been called.
+class ParticipantRunner {
+ public:
+  // Called once, on a thread of the pool, when no RPC and no task of this runner is left.
+  // Errors, most with a reason (proto/reason_status.h): CANCELLED, DEADLINE_EXCEEDED (timeout),
+  // INVALID_ARGUMENT (the update or weight does not fit the session), UNAVAILABLE (gone until
+  // after the session's deadlines), and why the aggregator or the protocol ended it.
+  using Done = std::function<void(absl::StatusOr<RunnerResult>)>;
+
+  // INVALID_ARGUMENT for options that the protocol does not take.
+  static absl::StatusOr<std::shared_ptr<ParticipantRunner>> Create(RunnerOptions options);
+  virtual ~ParticipantRunner() = default;
+
+  virtual void Start(Done done) = 0;
+  virtual void Cancel() = 0;
+};
+
+}  // namespace veilsum::client
+
+#endif  // VEILSUM_CLIENT_SDK_TRANSPORT_PARTICIPANT_RUNNER_H_

@@ -1,0 +1,104 @@
+// SPDX-FileCopyrightText: 2026 The Veilsum Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// What is behind ParticipantRunner: events in from gRPC and timers, effects out to them.
+#ifndef VEILSUM_CLIENT_SDK_TRANSPORT_SESSION_DRIVER_H_
+#define VEILSUM_CLIENT_SDK_TRANSPORT_SESSION_DRIVER_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "client_sdk/encoding/encoder.h"
+#include "client_sdk/protocol/participant_protocol.h"
+#include "client_sdk/transport/call_context.h"
+#include "client_sdk/transport/control_link.h"
+#include "client_sdk/transport/downloader.h"
+#include "client_sdk/transport/execution.h"
+#include "client_sdk/transport/hooks.h"
+#include "client_sdk/transport/participant_runner.h"
+#include "client_sdk/transport/uploader.h"
+#include "crypto/masking/lanes.h"
+#include "proto/participant.grpc.pb.h"
+
+namespace veilsum::client {
+
+class SessionDriver final : public ParticipantRunner,
+                            public std::enable_shared_from_this<SessionDriver> {
+ public:
+  SessionDriver(RunnerOptions options, ParticipantProtocol protocol);
+
+  void Start(Done done) override;
+  void Cancel() override;
+
+ private:
+  // Everything below runs on the strand.
+  void Begin();
+  CallContext Context(uint64_t backoff) const;
+  std::shared_ptr<ControlLink> MakeLink();
+  std::optional<v1::ClientMessage> MakeHello(const v1::Challenge& challenge);
+  void Established();
+  void Received(v1::ServerMessage message);
+  bool CallerFits();
+  void RetryMessages(absl::Duration delay);
+  void Trouble(const absl::Status& status);
+
+  void Step(Event event);
+  void Carry(Effects effects);
+  void Carry(Send send);
+  void Carry(EncodeInput encode);
+  void Carry(StartUpload upload);
+  void Carry(DownloadResult download);
+  void Carry(const Progress& progress);
+  void Carry(Finished finished);
+  void Encoded(absl::StatusOr<EncodedInput> encoded);
+  void UploadIfReady();
+  void UploadDone(absl::StatusOr<v1::UploadReceipt> outcome);
+  void DownloadDone(absl::StatusOr<std::string> outcome);
+  void Decode(Finished finished);
+
+  // True if the hook wants something else than going on.
+  bool FaultAt(Point::Moment moment, v1::Round round);
+  void Suffer(Fault fault);
+
+  void ArmTimeout();
+  void ArmSessionTimer(absl::Duration delay);
+  void Report(RunnerProgress::Stage stage, uint64_t done, uint64_t total, std::string detail = "");
+  // Leaves the session, politely where possible, with this status as the outcome.
+  void GiveUp(absl::Status status);
+  // The outcome is settled; completes when nothing is left running. Later outcomes are ignored.
+  void Settle(absl::StatusOr<RunnerResult> outcome, bool flush);
+  void CompleteIfIdle();
+
+  RunnerOptions options_;
+  Strand strand_;
+  std::shared_ptr<v1::ParticipantService::Stub> stub_;
+  ParticipantProtocol protocol_;
+  Done done_;
+
+  std::shared_ptr<ControlLink> link_;
+  std::shared_ptr<Uploader> uploader_;
+  std::shared_ptr<Downloader> downloader_;
+  asio::steady_timer timeout_timer_;
+  asio::steady_timer session_timer_;
+  asio::steady_timer resend_timer_;
+  int tasks_on_pool_ = 0;
+
+  bool caller_checked_ = false;
+  std::shared_ptr<const crypto::LaneVector> input_;
+  double fraction_clipped_ = 0;
+  std::optional<StartUpload> wanted_upload_;
+  absl::Status last_trouble_;
+
+  std::optional<absl::Status> giving_up_;  // Instead of what the protocol says.
+  std::optional<absl::StatusOr<RunnerResult>> outcome_;
+  std::shared_ptr<SessionDriver> self_;
+};
+
+}  // namespace veilsum::client
+
+#endif  // VEILSUM_CLIENT_SDK_TRANSPORT_SESSION_DRIVER_H_

@@ -1,0 +1,343 @@
+// SPDX-FileCopyrightText: 2026 The Veilsum Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "client_sdk/veilsum.h"
+
+#include <algorithm>
+#include <asio.hpp>
+#include <cmath>
+#include <condition_variable>
+#include <future>
+#include <mutex>
+#include <utility>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "client_sdk/transport/channel.h"
+#include "client_sdk/transport/participant_runner.h"
+#include "crypto/certificates/certificate_authority.h"
+#include "crypto/certificates/identity_pem.h"
+#include "crypto/primitives/random.h"
+#include "proto/reason_status.h"
+#include "proto/validate.h"
+
+namespace veilsum {
+namespace {
+
+using client::ParticipantRunner;
+using client::RunnerOptions;
+using client::RunnerProgress;
+using client::RunnerResult;
+
+constexpr int kOwnThreads = 2;
+
+absl::Status CallerError(absl::string_view text) {
+  return MakeError(absl::StatusCode::kInvalidArgument, v1::REASON_INVALID_ARGUMENT, text);
+}
+
+absl::Status WithField(absl::string_view field, const absl::Status& status) {
+  return CallerError(absl::StrCat(field, ": ", status.message()));
+}
+
+absl::Status CheckOptions(const ClientOptions& options) {
+  if (options.target.empty()) return CallerError("target: must be the aggregator's host:port");
+  if (absl::Status task = v1::ValidateTaskId(options.task); !task.ok()) {
+    return WithField("task", task);
+  }
+  if (options.client_certificate_pem.empty() != options.client_key_pem.empty()) {
+    return CallerError("client_certificate_pem and client_key_pem: give both or none");
+  }
+  if (options.insecure) {
+    if (options.root_certificates_pem.empty() && options.client_key_pem.empty()) {
+      return absl::OkStatus();
+    }
+    return CallerError("insecure: certificates have no use without TLS; leave out one of them");
+  }
+  for (const auto& [field, pem] : {std::pair<absl::string_view, const std::string&>(
+                                       "root_certificates_pem", options.root_certificates_pem),
+                                   {"client_certificate_pem", options.client_certificate_pem}}) {
+    if (pem.empty()) continue;
+    if (const auto parsed = crypto::NotAfter(pem); !parsed.ok()) {
+      return WithField(field, parsed.status());
+    }
+  }
+  return absl::OkStatus();
+}
+
+// What needs no session to be seen.
+absl::Status CheckCall(absl::Span<const float> update, const AggregateOptions& options) {
+  if (options.timeout <= absl::ZeroDuration()) return CallerError("timeout: must be above zero");
+  if (options.weight == 0) return CallerError("weight: must be at least 1");
+  if (update.empty()) return CallerError("update: must have at least one element");
+  const auto bad =
+      std::find_if(update.begin(), update.end(), [](float v) { return !std::isfinite(v); });
+  if (bad == update.end()) return absl::OkStatus();
+  return CallerError(absl::StrCat("update[", bad - update.begin(), "]: must be finite, is ", *bad));
+}
+
+client::SessionPolicy Wanted(const Policy& policy) {
+  client::SessionPolicy wanted;
+  wanted.least_tier =
+      policy.least_tier == Tier::kMalicious ? v1::TIER_MALICIOUS : v1::TIER_SEMI_HONEST;
+  wanted.least_min_survivors = policy.least_n_min;
+  wanted.least_corruption_rate = policy.least_corruption_rate;
+  wanted.greatest_modulus_bits = policy.greatest_modulus_bits;
+  return wanted;
+}
+
+Progress::Stage PublicStage(RunnerProgress::Stage stage) {
+  // Both enumerations name the same stages in the same order.
+  static_assert(static_cast<int>(Progress::Stage::kDownloading) ==
+                static_cast<int>(RunnerProgress::Stage::kDownloading));
+  return static_cast<Progress::Stage>(stage);
+}
+
+QuantisedInput PublicInput(const v1::SessionHeader& header, const crypto::LaneVector& lanes) {
+  QuantisedInput input;
+  input.session_id = absl::BytesToHexString(header.session_id());
+  input.modulus_bits = header.vector().modulus_bits();
+  lanes.Visit([&](auto span) { input.elements.assign(span.begin(), span.end()); });
+  return input;
+}
+
+absl::StatusOr<AggregateResult> PublicResult(absl::StatusOr<RunnerResult> result) {
+  if (!result.ok()) return result.status();
+  AggregateResult out;
+  out.has_mean = result->has_mean;
+  out.mean = std::move(result->mean);
+  out.weight_sum = result->weight_sum;
+  out.participants = result->participants;
+  out.fraction_clipped = result->fraction_clipped;
+  out.session_id = absl::BytesToHexString(result->session_id);
+  return out;
+}
+
+void PassObservers(AggregateOptions options, RunnerOptions& runner) {
+  if (options.on_progress != nullptr) {
+    runner.on_progress = [report = std::move(options.on_progress)](const RunnerProgress& progress) {
+      report({PublicStage(progress.stage), progress.done, progress.total, progress.detail});
+    };
+  }
+  if (options.observe_quantised != nullptr) {
+    runner.observe_quantised = [observe = std::move(options.observe_quantised)](
+                                   const v1::SessionHeader& header,
+                                   const crypto::LaneVector& lanes) {
+      observe(PublicInput(header, lanes));
+    };
+  }
+  if (options.observe_masked != nullptr) {
+    runner.observe_masked = [observe = std::move(options.observe_masked)](uint64_t offset,
+                                                                          absl::string_view bytes) {
+      observe(offset, crypto::AsBytes(bytes));
+    };
+  }
+}
+
+}  // namespace
+
+// ---- Executor ----
+
+struct Executor::Impl {
+  explicit Impl(int threads) : pool(static_cast<size_t>(std::max(1, threads))) {}
+  asio::thread_pool pool;
+};
+
+std::shared_ptr<Executor> Executor::Create(int threads) {
+  return std::shared_ptr<Executor>(new Executor(std::make_unique<Impl>(threads)));
+}
+
+Executor::Executor(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+// What is left belongs to runners that have ended: it is over in no time.
+Executor::~Executor() { impl_->pool.join(); }
+
+// ---- Operation ----
+
+struct Operation::State {
+  std::mutex mutex;
+  std::shared_ptr<ParticipantRunner> runner;  // Null once its end is being told.
+};
+
+Operation::Operation(std::shared_ptr<State> state) : state_(std::move(state)) {}
+
+void Operation::Cancel() {
+  const std::lock_guard<std::mutex> lock(state_->mutex);
+  if (state_->runner != nullptr) state_->runner->Cancel();
+}
+
+// ---- Client ----
+
+struct Client::Impl {
+  using Done = std::function<void(absl::StatusOr<AggregateResult>)>;
+
+  // `update` outlives the call of `done`.
+  Operation Start(absl::Span<const float> update, AggregateOptions options, Done done);
+  absl::StatusOr<std::shared_ptr<ParticipantRunner>> MakeRunner(absl::Span<const float> update,
+                                                                AggregateOptions options);
+  // OK: this call is the one that runs.
+  absl::Status Enter(const std::shared_ptr<Operation::State>& operation);
+  void Leave(const std::shared_ptr<Operation::State>& operation);
+  // Calls `done`; the client lives until it has returned.
+  void Tell(const Done& done, absl::StatusOr<AggregateResult> result);
+
+  ClientOptions options;
+  std::shared_ptr<const crypto::IdentityKeyPair> identity;
+  std::shared_ptr<grpc::Channel> channel;
+  std::shared_ptr<Executor> executor;
+
+  std::mutex mutex;
+  std::condition_variable idle;
+  bool closing = false;
+  int untold = 0;                             // Calls whose `done` has not returned.
+  std::shared_ptr<Operation::State> current;  // Null: nothing is running.
+};
+
+absl::Status Client::Impl::Enter(const std::shared_ptr<Operation::State>& operation) {
+  const std::lock_guard<std::mutex> lock(mutex);
+  ++untold;
+  if (closing) {
+    return MakeError(absl::StatusCode::kCancelled, v1::REASON_CANCELLED,
+                     "the client is being destroyed");
+  }
+  if (current != nullptr) {
+    return absl::FailedPreconditionError(
+        "another Aggregate of this client is running; wait for it, or use one client for each");
+  }
+  current = operation;
+  return absl::OkStatus();
+}
+
+void Client::Impl::Leave(const std::shared_ptr<Operation::State>& operation) {
+  {
+    const std::lock_guard<std::mutex> lock(operation->mutex);
+    operation->runner = nullptr;
+  }
+  const std::lock_guard<std::mutex> lock(mutex);
+  if (current == operation) current = nullptr;
+}
+
+void Client::Impl::Tell(const Done& done, absl::StatusOr<AggregateResult> result) {
+  done(std::move(result));
+  const std::lock_guard<std::mutex> lock(mutex);
+  --untold;
+  idle.notify_all();
+}
+
+absl::StatusOr<std::shared_ptr<ParticipantRunner>> Client::Impl::MakeRunner(
+    absl::Span<const float> update, AggregateOptions call) {
+  absl::Status fits = CheckCall(update, call);
+  if (!fits.ok()) return fits;
+  RunnerOptions runner(crypto::SessionSecret::Generate(crypto::RandomBytes));
+  crypto::RandomBytes(absl::MakeSpan(reinterpret_cast<uint8_t*>(&runner.backoff_seed),
+                                     sizeof(runner.backoff_seed)));
+  runner.channel = channel;
+  runner.pool = &executor->impl().pool;
+  runner.identity = identity;
+  runner.policy = Wanted(options.policy);
+  runner.task_id = options.task;
+  runner.model_hash = call.model_hash;
+  runner.update = update;
+  runner.weight = call.weight;
+  runner.timeout = call.timeout;
+  PassObservers(std::move(call), runner);
+  return ParticipantRunner::Create(std::move(runner));
+}
+
+Operation Client::Impl::Start(absl::Span<const float> update, AggregateOptions call, Done done) {
+  auto operation = std::make_shared<Operation::State>();
+  absl::Status error = Enter(operation);
+  if (error.ok()) {
+    absl::StatusOr<std::shared_ptr<ParticipantRunner>> runner = MakeRunner(update, std::move(call));
+    if (runner.ok()) {
+      const std::lock_guard<std::mutex> lock(operation->mutex);
+      operation->runner = *runner;
+      (*runner)->Start([this, operation, done](absl::StatusOr<RunnerResult> result) {
+        Leave(operation);
+        Tell(done, PublicResult(std::move(result)));
+      });
+      return Operation(operation);
+    }
+    error = runner.status();
+    Leave(operation);
+  }
+  asio::post(executor->impl().pool, [this, done = std::move(done), error] { Tell(done, error); });
+  return Operation(operation);
+}
+
+absl::StatusOr<std::unique_ptr<Client>> Client::Create(ClientOptions options) {
+  absl::Status valid = CheckOptions(options);
+  if (!valid.ok()) return valid;
+  absl::StatusOr<crypto::IdentityKeyPair> identity = crypto::ParseIdentityPem(options.identity_pem);
+  if (!identity.ok()) return WithField("identity_pem", identity.status());
+  auto impl = std::make_unique<Impl>();
+  impl->identity = std::make_shared<const crypto::IdentityKeyPair>(*std::move(identity));
+  impl->channel = client::MakeChannel({options.target, options.root_certificates_pem,
+                                       options.client_certificate_pem, options.client_key_pem,
+                                       options.insecure});
+  impl->executor = options.executor != nullptr ? options.executor : Executor::Create(kOwnThreads);
+  impl->options = std::move(options);
+  return std::unique_ptr<Client>(new Client(std::move(impl)));
+}
+
+Client::Client(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+Client::~Client() {
+  std::shared_ptr<Operation::State> running;
+  {
+    const std::lock_guard<std::mutex> lock(impl_->mutex);
+    impl_->closing = true;
+    running = impl_->current;
+  }
+  if (running != nullptr) Operation(running).Cancel();
+  std::unique_lock<std::mutex> lock(impl_->mutex);
+  impl_->idle.wait(lock, [this] { return impl_->untold == 0; });
+}
+
+absl::StatusOr<AggregateResult> Client::Aggregate(absl::Span<const float> update,
+                                                  AggregateOptions options) {
+  // Shared: set_value may still be running when this returns.
+  const auto promise = std::make_shared<std::promise<absl::StatusOr<AggregateResult>>>();
+  impl_->Start(update, std::move(options), [promise](absl::StatusOr<AggregateResult> result) {
+    promise->set_value(std::move(result));
+  });
+  return promise->get_future().get();
+}
+
+Operation Client::AggregateAsync(std::vector<float> update, AggregateOptions options,
+                                 std::function<void(absl::StatusOr<AggregateResult>)> done) {
+  auto owned = std::make_shared<const std::vector<float>>(std::move(update));
+  return impl_->Start(*owned, std::move(options),
+                      [owned, done = std::move(done)](absl::StatusOr<AggregateResult> result) {
+                        done(std::move(result));
+                      });
+}
+
+// ---- Names ----
+
+absl::string_view ReasonName(const absl::Status& status) { return ReasonName(ReasonOf(status)); }
+
+absl::string_view StageName(Progress::Stage stage) {
+  switch (stage) {
+    case Progress::Stage::kConnecting:
+      return "connecting";
+    case Progress::Stage::kWaiting:
+      return "waiting for a session";
+    case Progress::Stage::kAdvertiseKeys:
+      return "advertising keys";
+    case Progress::Stage::kShareKeys:
+      return "sharing keys";
+    case Progress::Stage::kMaskedInputCollection:
+      return "collecting masked inputs";
+    case Progress::Stage::kConsistencyCheck:
+      return "checking consistency";
+    case Progress::Stage::kUnmasking:
+      return "unmasking";
+    case Progress::Stage::kUploading:
+      return "uploading";
+    case Progress::Stage::kDownloading:
+      return "downloading the sum";
+  }
+  return "";
+}
+
+}  // namespace veilsum

@@ -1,0 +1,214 @@
+// SPDX-FileCopyrightText: 2026 The Veilsum Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Veilsum's client SDK: add your vector to a sum that nobody can take apart.
+//
+//   auto client = veilsum::Client::Create({.target = "aggregator.example.org:8443",
+//                                          .task = "my-model",
+//                                          .identity_pem = identity,
+//                                          .root_certificates_pem = roots});
+//   auto result = (*client)->Aggregate(update, {.weight = number_of_samples});
+//   // result->mean is the weighted mean over all clients of the session.
+//
+// One Aggregate is one FL round: it waits for the next session of the task, takes part in it, and
+// comes back with the mean. Broken connections are not your concern: the session goes on where it
+// stopped. docs/protocol.md says what is computed, docs/threat-model.md what it protects against.
+//
+// Errors are absl::Status; ReasonName() gives the stable reason of one for programs to branch on.
+// No exceptions are thrown, and none may leave a callback.
+#ifndef VEILSUM_CLIENT_SDK_VEILSUM_H_
+#define VEILSUM_CLIENT_SDK_VEILSUM_H_
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "absl/types/span.h"
+
+namespace veilsum {
+
+// A few threads that any number of clients in one process share. Thread-safe. Let the last
+// reference, and that of the last client, go on a thread that is not one of them.
+class Executor {
+ public:
+  // At least one thread.
+  static std::shared_ptr<Executor> Create(int threads);
+  ~Executor();
+
+  struct Impl;
+  Impl& impl() { return *impl_; }  // For the SDK alone.
+
+ private:
+  explicit Executor(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+// What the aggregator may do and still learn nothing but the sum.
+enum class Tier {
+  kSemiHonest,  // It follows the protocol, but is curious.
+  kMalicious,   // It does anything. Not available yet: a client that insists on it gets no session.
+};
+
+// What this client insists on: a session that is weaker is refused, whatever the aggregator says.
+struct Policy {
+  Tier least_tier = Tier::kSemiHonest;
+  uint32_t least_n_min = 2;            // Least inputs in a published sum.
+  double least_corruption_rate = 0.0;  // γ: corrupted clients that the session must tolerate.
+  uint32_t greatest_modulus_bits = 63;
+};
+
+// Every member has a default, so that designated initialisers may leave any of them out without a
+// compiler's warning.
+struct ClientOptions {
+  std::string target{};  // host:port of the aggregator.
+  std::string task{};    // Whose sessions to take part in.
+
+  // This client's Ed25519 identity, a PKCS#8 PEM as `openssl genpkey -algorithm ed25519` writes
+  // it. Long-lived; the public half is enrolled with the task. One client per identity at a time.
+  std::string identity_pem{};
+
+  // Who may vouch for the aggregator's certificate; empty: the system's authorities.
+  std::string root_certificates_pem{};
+  // For aggregators that ask for a TLS certificate of the client; both or none.
+  std::string client_certificate_pem{};
+  std::string client_key_pem{};
+  // No TLS: anybody on the way sees who takes part and may cut or delay; for tests on one machine.
+  bool insecure = false;
+
+  Policy policy{};
+
+  // Null: two threads of the client's own.
+  std::shared_ptr<Executor> executor{};
+};
+
+struct Progress {
+  enum class Stage {
+    kConnecting,  // Also again, after a break; `detail` says what went wrong.
+    kWaiting,     // Connected; no session of the task is open yet.
+    // Rounds of the protocol: `done` of `total` clients have answered, as the aggregator says.
+    kAdvertiseKeys,
+    kShareKeys,
+    kMaskedInputCollection,
+    kConsistencyCheck,
+    kUnmasking,
+    // `done` of `total` bytes of this client's own.
+    kUploading,
+    kDownloading,
+  };
+  Stage stage = Stage::kConnecting;
+  uint64_t done = 0;
+  uint64_t total = 0;
+  std::string detail;  // For people; may change between versions.
+};
+
+// For people and logs: "waiting for a session".
+absl::string_view StageName(Progress::Stage stage);
+
+// The integers that this client adds to the sum, each below 2^modulus_bits, before they are
+// masked: the weighted levels of the update's elements, then the weight. As secret as the update.
+struct QuantisedInput {
+  std::string session_id;  // 32 hexadecimal digits.
+  uint32_t modulus_bits = 0;
+  std::vector<uint64_t> elements;  // dimension + 1
+};
+
+// Callbacks come one at a time, in order, on threads of the executor. The session waits for them:
+// do not block, and do not destroy the client.
+struct AggregateOptions {
+  // How much this update counts, for example its number of samples: 1 … the task's greatest. It
+  // is summed under the mask like the update, so nobody learns it.
+  uint64_t weight = 1;
+  // SHA-256 of the model and plan that this update was really trained from; the session must name
+  // the same. Compute it yourself; never take it from the aggregator.
+  std::optional<std::array<uint8_t, 32>> model_hash{};
+  // For everything: waiting for a session, the session, the result. Must be above zero.
+  absl::Duration timeout = absl::InfiniteDuration();
+
+  std::function<void(const Progress&)> on_progress{};
+  // Local observers, for audits: what they see never goes on the wire because of them.
+  std::function<void(const QuantisedInput&)> observe_quantised{};
+  // Exactly the bytes that the aggregator receives as this client's input, each once, in order.
+  std::function<void(uint64_t offset, absl::Span<const uint8_t> bytes)> observe_masked{};
+};
+
+struct AggregateResult {
+  // False if the session's sum is for its operator only; then mean is empty and weight_sum is 0.
+  bool has_mean = false;
+  // The weighted mean of the updates in the sum, as many elements as the update.
+  std::vector<float> mean;
+  uint64_t weight_sum = 0;
+  uint32_t participants = 0;    // Whose inputs are in the sum.
+  double fraction_clipped = 0;  // Of this update's elements: were outside the session's clip.
+  std::string session_id;       // 32 hexadecimal digits.
+};
+
+// The stable reason of a failure, for programs: a name of `Reason` in proto/reason.proto without
+// its prefix, such as "TOO_FEW_CLIENTS" or "MODEL_MISMATCH". Empty if there is none.
+absl::string_view ReasonName(const absl::Status& status);
+
+// A handle on a running aggregation. Copies are the same; dropping them changes nothing.
+// Thread-safe; may outlive the client.
+class Operation {
+ public:
+  // Leaves the session: the callback gets CANCELLED, unless it is over already. No waiting.
+  void Cancel();
+
+  struct State;
+  explicit Operation(std::shared_ptr<State> state);  // For the SDK alone.
+
+ private:
+  std::shared_ptr<State> state_;
+};
+
+// One identity's client of one task. Thread-safe, but it takes part in one session at a time.
+// Keeps its connection between calls.
+class Client {
+ public:
+  // INVALID_ARGUMENT naming the option. Does not connect yet.
+  static absl::StatusOr<std::unique_ptr<Client>> Create(ClientOptions options);
+
+  // Cancels what is running and waits until its callback has returned. Not from a callback.
+  ~Client();
+  Client(const Client&) = delete;
+  Client& operator=(const Client&) = delete;
+
+  // Takes part in the next session of the task and waits for its end. Not from a callback.
+  //
+  //   INVALID_ARGUMENT     The update has a NaN, an infinity or another length than the task says,
+  //                        the weight is 0 or above the task's greatest, the timeout is not above
+  //                        zero. The aggregator got no input; the client may try again.
+  //   FAILED_PRECONDITION  Another Aggregate of this client is running; or the session was weaker
+  //                        than the policy, of another model, or its aggregator or another client
+  //                        broke the protocol, so that this client left it (see ReasonName).
+  //   ABORTED              The aggregator dropped this client (too late, for example), or ended
+  //                        the session (too few clients, for example). The next FL round may work.
+  //   NOT_FOUND, PERMISSION_DENIED, UNAUTHENTICATED, UNIMPLEMENTED
+  //                        The aggregator does not know the task or session, or refuses the client.
+  //   UNAVAILABLE          The aggregator was gone until after the session's deadlines.
+  //   DEADLINE_EXCEEDED    The timeout; the text says what the last trouble was.
+  //   CANCELLED            The client was destroyed.
+  absl::StatusOr<AggregateResult> Aggregate(absl::Span<const float> update,
+                                            AggregateOptions options = {});
+
+  // The same without waiting. `done` is called once, on a thread of the executor, also for errors
+  // that show at once. The next aggregation may be started from within it.
+  Operation AggregateAsync(std::vector<float> update, AggregateOptions options,
+                           std::function<void(absl::StatusOr<AggregateResult>)> done);
+
+ private:
+  struct Impl;
+  explicit Client(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace veilsum
+
+#endif  // VEILSUM_CLIENT_SDK_VEILSUM_H_

@@ -1,0 +1,148 @@
+// SPDX-FileCopyrightText: 2026 The Veilsum Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// The aggregator without its network: tasks, sessions, who waits for one, and who is connected.
+// Transports call it; it knows nothing of them.
+#ifndef VEILSUM_AGGREGATOR_RUNTIME_AGGREGATOR_H_
+#define VEILSUM_AGGREGATOR_RUNTIME_AGGREGATOR_H_
+
+#include <asio/steady_timer.hpp>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <list>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "aggregator/runtime/session_runtime.h"
+#include "proto/operator.pb.h"
+#include "proto/participant.pb.h"
+
+namespace veilsum::aggregator {
+
+struct AggregatorOptions {
+  std::vector<v1::Task> tasks;  // Each as CheckTask returned it; ids differ.
+  Admits admits;                // Who may take part. Pure and thread-safe.
+  uint64_t pending_upload_bytes = 0;
+  uint64_t max_sessions = 64;  // At the same time.
+  uint64_t kept_results = 16;  // Ended sessions whose sums and seats are kept.
+  // Writes unpredictable bytes; called on one thread at a time.
+  std::function<void(absl::Span<uint8_t>)> random;
+};
+
+template <class T>
+using Answer = std::function<void(absl::StatusOr<T>)>;
+
+// Thread-safe: everything is posted to one strand, and answered from there or from a session's,
+// never before the call returns. Statuses carry a reason (proto/reason_status.h).
+class Aggregator : public std::enable_shared_from_this<Aggregator> {
+ public:
+  Aggregator(AggregatorOptions options, Executors& executors, metrics::Recorder& recorder);
+
+  // ---- Participants ----
+
+  // `identity` signed `hello` (hello.h). The newest connection of an identity and task is served,
+  // an older one closed. From here on the connection is the aggregator's until Disconnected.
+  void Connect(const IdentityPublicKey& identity, v1::Hello hello, ConnectionPtr connection);
+  // One at a time: the next one after `done`.
+  void Receive(ConnectionPtr connection, v1::ClientMessage message, std::function<void()> done);
+  void Disconnected(ConnectionPtr connection);
+
+  // An upload's session, for what follows.
+  struct OpenedUpload {
+    std::shared_ptr<SessionRuntime> session;
+    std::shared_ptr<UploadGrant> grant;
+  };
+  void OpenUpload(v1::UploadOpen open, PendingUploads::CutOff cut_off, Answer<OpenedUpload> answer);
+  void Download(v1::DownloadResultRequest request, Answer<PackedSum> answer);
+
+  // ---- Operators ----
+
+  void CreateTask(v1::Task task, Answer<v1::Task> answer);
+  void GetTask(std::string task_id, Answer<v1::Task> answer);
+  void ListTasks(Answer<v1::ListTasksResponse> answer);
+  void StartSession(v1::StartSessionRequest request, Answer<v1::Session> answer);
+  void ListSessions(v1::ListSessionsRequest request, Answer<v1::ListSessionsResponse> answer);
+  void GetSession(std::string session_id, Answer<v1::Session> answer);
+  void AbortSession(v1::AbortSessionRequest request, Answer<v1::Session> answer);
+  void GetResult(v1::GetResultRequest request, Answer<PackedSum> answer);
+  // The state now, then every change; the last one is that of an ended session. `answer` is called
+  // first, with an error if there is no such session.
+  void WatchSession(std::string session_id, SessionWatcher watcher,
+                    std::function<void(absl::Status)> answer);
+
+  // ---- The end ----
+
+  // No new sessions, no new clients. `idle` is called once no session runs any more.
+  void Drain(std::function<void()> idle);
+  void AbortAll(v1::Reason reason, std::string detail);
+
+ private:
+  struct SessionEntry {
+    std::shared_ptr<SessionRuntime> runtime;  // Null once it is only remembered.
+    SessionSnapshot last;                     // Of an ended session.
+    bool running = true;
+    SessionSnapshot Snapshot() const { return last != nullptr ? last : runtime->snapshot(); }
+  };
+  using SessionList = std::list<std::pair<std::string, SessionEntry>>;  // Newest first.
+
+  struct TaskEntry {
+    v1::Task task;
+    std::shared_ptr<SessionRuntime> open;  // The session that takes clients, if one does.
+    uint64_t running = 0;
+  };
+
+  struct ConnectionEntry {
+    ConnectionPtr connection;
+    IdentityPublicKey identity;
+    std::string task_id;
+    std::shared_ptr<SessionRuntime> session;  // Null: it waits for one.
+  };
+  using ClientKey = std::pair<std::string, IdentityPublicKey>;  // Task, identity.
+
+  // All below: on the strand.
+  void Post(std::function<void()> work);
+  absl::StatusOr<TaskEntry*> FindTask(const std::string& task_id);
+  absl::StatusOr<SessionEntry*> FindSession(const std::string& session_id);
+  // A session that still answers clients.
+  absl::StatusOr<std::shared_ptr<SessionRuntime>> FindLiveSession(const std::string& session_id);
+
+  absl::StatusOr<std::shared_ptr<SessionRuntime>> Open(TaskEntry& task, std::string model_hash);
+  void OpenOnDemand(TaskEntry& task);
+  void RosterClosed(const std::string& session_id);
+  void SessionFinished(const std::string& session_id);
+  void ForgetOldSessions();
+  bool AnyoneWaits(const std::string& task_id) const;
+
+  ConnectionEntry* Find(const ConnectionPtr& connection);
+  absl::Status Admit(const IdentityPublicKey& identity, const v1::Hello& hello);
+  void Register(const IdentityPublicKey& identity, const std::string& task_id,
+                const ConnectionPtr& connection);
+  void Unregister(const ConnectionPtr& connection);
+  void OfferTo(ConnectionEntry& entry, const std::shared_ptr<SessionRuntime>& session);
+  void NotOffered(const ConnectionPtr& connection, const absl::Status& why);
+  void TellToWait(ConnectionEntry& entry, absl::string_view detail);
+  static void Refuse(const ConnectionPtr& connection, const absl::Status& why);
+
+  const AggregatorOptions options_;
+  const SessionServices services_;
+  Strand strand_;
+  std::map<std::string, TaskEntry> tasks_;
+  SessionList session_list_;
+  std::map<std::string, SessionList::iterator> sessions_;
+  std::map<ParticipantConnection*, ConnectionEntry> connections_;
+  std::map<ClientKey, ConnectionPtr> newest_;
+  uint64_t running_ = 0;
+  bool draining_ = false;
+  std::function<void()> idle_;
+};
+
+}  // namespace veilsum::aggregator
+
+#endif  // VEILSUM_AGGREGATOR_RUNTIME_AGGREGATOR_H_

@@ -1,0 +1,153 @@
+// SPDX-FileCopyrightText: 2026 The Veilsum Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// What operators ask.
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "aggregator/config/task_rules.h"
+#include "aggregator/runtime/aggregator.h"
+#include "aggregator/runtime/names.h"
+#include "proto/limits.h"
+#include "proto/reason_status.h"
+#include "proto/vector_arithmetic.h"
+#include "spdlog/spdlog.h"
+
+namespace veilsum::aggregator {
+
+void Aggregator::CreateTask(v1::Task task, Answer<v1::Task> answer) {
+  // Planning a graph takes a while: on the caller's side of the strand, but not in its thread.
+  asio::post(services_.executors.control(), [this, self = shared_from_this(),
+                                             task = std::move(task), answer = std::move(answer)] {
+    const absl::StatusOr<v1::Task> checked = CheckTask(task);
+    if (!checked.ok()) return answer(checked.status());
+    const uint64_t upload =
+        PackedBytes(checked->vector().dimension() + 1, checked->vector().modulus_bits());
+    if (upload > options_.pending_upload_bytes) {
+      return answer(StatusFor(
+          v1::REASON_INVALID_ARGUMENT,
+          absl::StrCat("task.vector.dimension: makes one upload ", upload,
+                       " bytes, more than limits.pending_upload_bytes = ",
+                       options_.pending_upload_bytes, " of the aggregator's configuration")));
+    }
+    Post([this, task = *checked, answer] {
+      if (tasks_.count(task.task_id()) != 0) {
+        return answer(StatusFor(v1::REASON_ALREADY_EXISTS,
+                                absl::StrCat("there is a task \"", task.task_id(), "\" already")));
+      }
+      if (tasks_.size() >= limits::kMaxTasks) {
+        return answer(StatusFor(v1::REASON_OVERLOADED,
+                                absl::StrCat("there are ", tasks_.size(), " tasks already")));
+      }
+      tasks_[task.task_id()].task = task;
+      spdlog::info("task {}: created", task.task_id());
+      answer(task);
+    });
+  });
+}
+
+void Aggregator::GetTask(std::string task_id, Answer<v1::Task> answer) {
+  Post([this, task_id = std::move(task_id), answer = std::move(answer)] {
+    const auto task = FindTask(task_id);
+    if (!task.ok()) return answer(task.status());
+    answer((*task)->task);
+  });
+}
+
+void Aggregator::ListTasks(Answer<v1::ListTasksResponse> answer) {
+  Post([this, answer = std::move(answer)] {
+    v1::ListTasksResponse response;
+    for (const auto& [task_id, entry] : tasks_) *response.add_tasks() = entry.task;
+    answer(std::move(response));
+  });
+}
+
+void Aggregator::StartSession(v1::StartSessionRequest request, Answer<v1::Session> answer) {
+  Post([this, request = std::move(request), answer = std::move(answer)] {
+    const auto task = FindTask(request.task_id());
+    if (!task.ok()) return answer(task.status());
+    const size_t hash_bytes = request.model_hash().size();
+    if (hash_bytes != 0 && hash_bytes != limits::kDigestBytes) {
+      return answer(StatusFor(v1::REASON_INVALID_ARGUMENT,
+                              absl::StrCat("model_hash: must be ", limits::kDigestBytes,
+                                           " bytes or absent, is ", hash_bytes)));
+    }
+    if ((*task)->open != nullptr) {
+      return answer(StatusFor(
+          v1::REASON_ALREADY_EXISTS,
+          absl::StrCat("session ", ShortId((*task)->open->session_id()),
+                       "… of this task still takes clients; start the next one after that")));
+    }
+    const auto session = Open(**task, request.model_hash());
+    if (!session.ok()) return answer(session.status());
+    answer(*(*session)->snapshot());
+  });
+}
+
+void Aggregator::ListSessions(v1::ListSessionsRequest request,
+                              Answer<v1::ListSessionsResponse> answer) {
+  Post([this, request = std::move(request), answer = std::move(answer)] {
+    v1::ListSessionsResponse response;
+    for (const auto& [session_id, entry] : session_list_) {
+      const SessionSnapshot snapshot = entry.Snapshot();
+      if (!request.task_id().empty() && snapshot->task_id() != request.task_id()) continue;
+      if (response.sessions_size() == static_cast<int>(limits::kMaxListedSessions)) break;
+      v1::Session& session = *response.add_sessions();
+      session = *snapshot;
+      // GetSession has these; a list of thousands would be too long a message.
+      session.clear_dropouts();
+      session.clear_included_identities();
+    }
+    answer(std::move(response));
+  });
+}
+
+void Aggregator::GetSession(std::string session_id, Answer<v1::Session> answer) {
+  Post([this, session_id = std::move(session_id), answer = std::move(answer)] {
+    const auto entry = FindSession(session_id);
+    if (!entry.ok()) return answer(entry.status());
+    answer(*(*entry)->Snapshot());
+  });
+}
+
+void Aggregator::AbortSession(v1::AbortSessionRequest request, Answer<v1::Session> answer) {
+  Post([this, request = std::move(request), answer = std::move(answer)] {
+    const auto entry = FindSession(request.session_id());
+    if (!entry.ok()) return answer(entry.status());
+    if (!(*entry)->running) {
+      return answer(StatusFor(v1::REASON_LATE, "the session has ended already"));
+    }
+    std::string detail = request.detail().substr(0, limits::kMaxDetailBytes);
+    if (detail.empty()) detail = "aborted by the operator";
+    const std::shared_ptr<SessionRuntime> session = (*entry)->runtime;
+    session->Abort(v1::REASON_ABORTED_BY_OPERATOR, std::move(detail));
+    // The first snapshot after the abort is that of the ended session.
+    session->Watch([answer](const SessionSnapshot& snapshot) {
+      answer(*snapshot);
+      return false;
+    });
+  });
+}
+
+void Aggregator::GetResult(v1::GetResultRequest request, Answer<PackedSum> answer) {
+  Post([this, request = std::move(request), answer = std::move(answer)] {
+    const auto session = FindLiveSession(request.session_id());
+    if (!session.ok()) return answer(session.status());
+    (*session)->GetResult(answer);
+  });
+}
+
+void Aggregator::WatchSession(std::string session_id, SessionWatcher watcher,
+                              std::function<void(absl::Status)> answer) {
+  Post([this, session_id = std::move(session_id), watcher = std::move(watcher),
+        answer = std::move(answer)] {
+    const auto entry = FindSession(session_id);
+    if (!entry.ok()) return answer(entry.status());
+    answer(absl::OkStatus());
+    if ((*entry)->runtime != nullptr) return (*entry)->runtime->Watch(watcher);
+    watcher((*entry)->last);
+  });
+}
+
+}  // namespace veilsum::aggregator

@@ -1,0 +1,247 @@
+// SPDX-FileCopyrightText: 2026 The Veilsum Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "aggregator/runtime/pending_uploads.h"
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+#include "aggregator/runtime/names.h"
+#include "crypto/primitives/transcript_hash.h"
+#include "proto/reason_status.h"
+#include "proto/rpc_error/retry_after.h"
+
+namespace veilsum::aggregator {
+namespace {
+
+// An open upload that got no byte for this long may be cut off when another needs its room.
+constexpr std::chrono::seconds kStalled{10};
+constexpr absl::Duration kRetryAfter = absl::Milliseconds(500);
+
+absl::Status BadUpload(absl::string_view text) { return StatusFor(v1::REASON_BAD_UPLOAD, text); }
+
+absl::Status Overloaded(absl::string_view text) {
+  return WithRetryAfter(StatusFor(v1::REASON_OVERLOADED, text), kRetryAfter);
+}
+
+absl::Status TakenOver() { return absl::AbortedError("a newer upload of this client took over"); }
+
+}  // namespace
+
+struct PendingUploads::Upload {
+  Upload(uint64_t total_bytes, std::chrono::steady_clock::time_point now)
+      : total_bytes(total_bytes), last_byte(now) {}
+
+  const uint64_t total_bytes;
+  std::mutex mutex;
+  // All below: under the mutex.
+  std::string bytes;
+  crypto::Sha256Hasher hasher;
+  std::chrono::steady_clock::time_point last_byte;
+  uint64_t writer = 0;  // The newest one's number.
+  bool has_writer = false;
+  bool sealed = false;
+  absl::Status ended;  // Not OK once it was discarded or evicted.
+  CutOff cut_off;      // The newest writer's.
+
+  // Under the mutex. What to call to end the writer with `why`.
+  void CutOffWriter(const absl::Status& why, std::vector<std::function<void()>>& calls) {
+    if (!cut_off) return;
+    calls.push_back([call = std::move(cut_off), why] { call(why); });
+    cut_off = nullptr;
+  }
+};
+
+class PendingUploads::Writer : public UploadWriter {
+ public:
+  Writer(std::shared_ptr<Upload> upload, uint64_t number, uint64_t offset, const Clock& clock)
+      : upload_(std::move(upload)), number_(number), offset_(offset), clock_(clock) {}
+
+  ~Writer() override {
+    const std::lock_guard<std::mutex> lock(upload_->mutex);
+    if (upload_->writer != number_) return;
+    upload_->has_writer = false;
+    upload_->cut_off = nullptr;
+  }
+
+  uint64_t offset() const override { return offset_; }
+
+  absl::Status Append(uint64_t offset, absl::string_view payload) override {
+    const std::lock_guard<std::mutex> lock(upload_->mutex);
+    if (absl::Status alive = Alive(); !alive.ok()) return alive;
+    if (offset != offset_) {
+      return BadUpload(absl::StrCat("upload.data.offset: the next byte is ", offset_,
+                                    ", the chunk begins at ", offset));
+    }
+    if (payload.size() > upload_->total_bytes - offset_) {
+      return BadUpload(absl::StrCat("upload.data.payload: the upload ends at byte ",
+                                    upload_->total_bytes, ", the chunk at ",
+                                    offset_ + payload.size()));
+    }
+    if (upload_->bytes.capacity() < upload_->total_bytes) {
+      upload_->bytes.reserve(upload_->total_bytes);
+    }
+    upload_->bytes.append(payload.data(), payload.size());
+    upload_->hasher.Update(crypto::AsBytes(payload));
+    upload_->last_byte = clock_();
+    offset_ += payload.size();
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<crypto::Digest> Seal() override {
+    const std::lock_guard<std::mutex> lock(upload_->mutex);
+    if (absl::Status alive = Alive(); !alive.ok()) return alive;
+    if (offset_ != upload_->total_bytes) {
+      return BadUpload(absl::StrCat("upload.close: came after ", offset_, " of ",
+                                    upload_->total_bytes, " bytes"));
+    }
+    upload_->sealed = true;
+    upload_->cut_off = nullptr;  // From here on it waits for its receipt.
+    return upload_->hasher.Finish();
+  }
+
+ private:
+  absl::Status Alive() const {
+    if (!upload_->ended.ok()) return upload_->ended;
+    if (upload_->writer != number_) return TakenOver();
+    return absl::OkStatus();
+  }
+
+  const std::shared_ptr<Upload> upload_;
+  const uint64_t number_;
+  uint64_t offset_;
+  const Clock clock_;
+};
+
+PendingUploads::PendingUploads(uint64_t budget_bytes, metrics::Recorder& recorder, Clock clock)
+    : budget_bytes_(budget_bytes), recorder_(recorder), clock_(std::move(clock)) {
+  recorder_.BufferLimit(metrics::Pool::kPendingUploads, budget_bytes);
+}
+
+absl::StatusOr<std::unique_ptr<UploadWriter>> PendingUploads::Open(const UploadKey& key,
+                                                                   uint64_t total_bytes,
+                                                                   CutOff cut_off) {
+  Calls calls;
+  std::unique_ptr<UploadWriter> writer;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    auto found = uploads_.find(key);
+    if (found != uploads_.end() && found->second->total_bytes != total_bytes) {
+      Erase(found, TakenOver(), calls);
+      found = uploads_.end();
+    }
+    if (found == uploads_.end() && MakeRoom(total_bytes, calls)) {
+      found = uploads_.emplace(key, std::make_shared<Upload>(total_bytes, clock_())).first;
+    }
+    if (found != uploads_.end()) {
+      const std::shared_ptr<Upload>& upload = found->second;
+      const std::lock_guard<std::mutex> upload_lock(upload->mutex);
+      upload->CutOffWriter(TakenOver(), calls);
+      upload->cut_off = std::move(cut_off);
+      upload->has_writer = true;
+      upload->last_byte = clock_();
+      writer = std::make_unique<Writer>(upload, ++upload->writer, upload->bytes.size(), clock_);
+    }
+  }
+  for (const auto& call : calls) call();
+  if (writer != nullptr) return writer;
+  recorder_.OverloadRejection(metrics::Overload::kMemory);
+  return Overloaded(absl::StrCat("no room for an upload of ", total_bytes,
+                                 " bytes: ", budget_bytes_,
+                                 " bytes are set aside for all uploads that are "
+                                 "under way; try again shortly"));
+}
+
+// Under mutex_. Reserves `bytes`, at the cost of uploads that nobody is sending.
+bool PendingUploads::MakeRoom(uint64_t bytes, Calls& calls) {
+  if (bytes > budget_bytes_) return false;
+  while (bytes > budget_bytes_ - reserved_bytes_) {
+    const UploadMap::iterator victim = FindVictim();
+    if (victim == uploads_.end()) return false;
+    Erase(victim, Overloaded("the room was needed for other uploads"), calls);
+  }
+  reserved_bytes_ += bytes;
+  recorder_.BufferBytes(metrics::Pool::kPendingUploads, static_cast<int64_t>(bytes));
+  return true;
+}
+
+// Under mutex_. The one without a byte for longest, of those without a writer or with a stalled
+// one.
+PendingUploads::UploadMap::iterator PendingUploads::FindVictim() {
+  const auto stalled_before = clock_() - kStalled;
+  auto victim = uploads_.end();
+  std::chrono::steady_clock::time_point oldest;
+  for (auto at = uploads_.begin(); at != uploads_.end(); ++at) {
+    const std::lock_guard<std::mutex> lock(at->second->mutex);
+    const Upload& upload = *at->second;
+    if (upload.sealed || (upload.has_writer && upload.last_byte > stalled_before)) continue;
+    if (victim == uploads_.end() || upload.last_byte < oldest) {
+      victim = at;
+      oldest = upload.last_byte;
+    }
+  }
+  return victim;
+}
+
+// Under mutex_.
+PendingUploads::UploadMap::iterator PendingUploads::Erase(UploadMap::iterator at,
+                                                          const absl::Status& why, Calls& calls) {
+  Upload& upload = *at->second;
+  {
+    const std::lock_guard<std::mutex> lock(upload.mutex);
+    upload.ended = why;
+    upload.bytes = std::string();
+    upload.CutOffWriter(why, calls);
+  }
+  const uint64_t bytes = upload.total_bytes;
+  reserved_bytes_ -= bytes;
+  recorder_.BufferBytes(metrics::Pool::kPendingUploads, -static_cast<int64_t>(bytes));
+  return uploads_.erase(at);
+}
+
+void PendingUploads::GiveBack(uint64_t bytes) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  reserved_bytes_ -= bytes;
+  recorder_.BufferBytes(metrics::Pool::kPendingUploads, -static_cast<int64_t>(bytes));
+}
+
+std::unique_ptr<TakenUpload> PendingUploads::Take(const UploadKey& key) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  const auto found = uploads_.find(key);
+  if (found == uploads_.end()) return nullptr;
+  Upload& upload = *found->second;
+  std::string bytes;
+  {
+    const std::lock_guard<std::mutex> upload_lock(upload.mutex);
+    if (!upload.sealed) return nullptr;
+    bytes = std::move(upload.bytes);
+    upload.ended = absl::AbortedError("the upload is complete");
+  }
+  const uint64_t total_bytes = upload.total_bytes;
+  uploads_.erase(found);
+  return std::make_unique<TakenUpload>(
+      std::move(bytes), [self = shared_from_this(), total_bytes] { self->GiveBack(total_bytes); });
+}
+
+void PendingUploads::Discard(const UploadKey& key, const absl::Status& why) {
+  Calls calls;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (const auto found = uploads_.find(key); found != uploads_.end()) {
+      Erase(found, why, calls);
+    }
+  }
+  for (const auto& call : calls) call();
+}
+
+void PendingUploads::DiscardSession(const std::string& session_id, const absl::Status& why) {
+  Calls calls;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    for (auto at = uploads_.begin(); at != uploads_.end();) {
+      at = at->first.session_id == session_id ? Erase(at, why, calls) : std::next(at);
+    }
+  }
+  for (const auto& call : calls) call();
+}
+
+}  // namespace veilsum::aggregator

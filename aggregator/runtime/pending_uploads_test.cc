@@ -1,0 +1,151 @@
+// SPDX-FileCopyrightText: 2026 The Veilsum Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "aggregator/runtime/pending_uploads.h"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "crypto/primitives/transcript_hash.h"
+#include "proto/reason_status.h"
+#include "proto/rpc_error/retry_after.h"
+
+namespace veilsum::aggregator {
+namespace {
+
+class CountingRecorder : public metrics::Recorder {
+ public:
+  void BufferBytes(metrics::Pool, int64_t delta) override { bytes += delta; }
+  void OverloadRejection(metrics::Overload) override { ++rejections; }
+  int64_t bytes = 0;
+  int rejections = 0;
+};
+
+class PendingUploadsTest : public ::testing::Test {
+ protected:
+  static UploadKey Key(char client, std::string session = "session") {
+    const std::string hex(64, client);
+    return {std::move(session), *crypto::IdentityPublicKey::FromHex(hex)};
+  }
+  PendingUploads::CutOff Into(absl::Status& status) {
+    return [&status](absl::Status why) { status = std::move(why); };
+  }
+
+  CountingRecorder recorder_;
+  std::chrono::steady_clock::time_point now_;
+  const std::shared_ptr<PendingUploads> uploads_ =
+      std::make_shared<PendingUploads>(10, recorder_, [this] { return now_; });
+  absl::Status first_end_;
+  absl::Status second_end_;
+};
+
+TEST_F(PendingUploadsTest, AWholeUploadIsTakenAndItsRoomComesBack) {
+  auto writer = uploads_->Open(Key('2'), 6, Into(first_end_));
+  ASSERT_TRUE(writer.ok()) << writer.status();
+  EXPECT_TRUE((*writer)->Append(0, "abc").ok());
+  EXPECT_EQ(uploads_->Take(Key('2')), nullptr);
+  EXPECT_EQ(ReasonOf((*writer)->Seal().status()), v1::REASON_BAD_UPLOAD);
+  EXPECT_TRUE((*writer)->Append(3, "def").ok());
+  const auto digest = (*writer)->Seal();
+  ASSERT_TRUE(digest.ok());
+  EXPECT_EQ(*digest, crypto::Sha256(crypto::AsBytes("abcdef")));
+
+  auto taken = uploads_->Take(Key('2'));
+  ASSERT_NE(taken, nullptr);
+  EXPECT_EQ(crypto::AsStringView(taken->bytes()), "abcdef");
+  EXPECT_EQ(recorder_.bytes, 6);
+  taken.reset();
+  EXPECT_EQ(recorder_.bytes, 0);
+  EXPECT_TRUE(first_end_.ok());
+}
+
+TEST_F(PendingUploadsTest, ChunksOutOfOrderOrBeyondTheEndAreRefused) {
+  auto writer = *uploads_->Open(Key('2'), 4, Into(first_end_));
+  EXPECT_EQ(ReasonOf(writer->Append(1, "a")), v1::REASON_BAD_UPLOAD);
+  EXPECT_EQ(ReasonOf(writer->Append(0, "abcde")), v1::REASON_BAD_UPLOAD);
+  EXPECT_TRUE(writer->Append(0, "abcd").ok());
+  EXPECT_EQ(ReasonOf(writer->Append(4, "e")), v1::REASON_BAD_UPLOAD);
+}
+
+TEST_F(PendingUploadsTest, TheNewestWriterGoesOnWhereTheBytesEnd) {
+  auto old_writer = *uploads_->Open(Key('2'), 4, Into(first_end_));
+  ASSERT_TRUE(old_writer->Append(0, "ab").ok());
+  auto writer = *uploads_->Open(Key('2'), 4, Into(second_end_));
+  EXPECT_EQ(writer->offset(), 2u);
+  EXPECT_EQ(first_end_.code(), absl::StatusCode::kAborted);
+  EXPECT_EQ(old_writer->Append(2, "xx").code(), absl::StatusCode::kAborted);
+  ASSERT_TRUE(writer->Append(2, "cd").ok());
+  EXPECT_EQ(*writer->Seal(), crypto::Sha256(crypto::AsBytes("abcd")));
+  EXPECT_EQ(recorder_.bytes, 4);
+  EXPECT_TRUE(second_end_.ok());
+}
+
+TEST_F(PendingUploadsTest, AnUploadSurvivesItsConnectionUnlessTheRoomIsNeeded) {
+  auto writer = *uploads_->Open(Key('2'), 6, Into(first_end_));
+  ASSERT_TRUE(writer->Append(0, "abc").ok());
+  writer.reset();
+  writer = *uploads_->Open(Key('2'), 6, Into(first_end_));
+  EXPECT_EQ(writer->offset(), 3u);
+  writer.reset();
+
+  auto other = uploads_->Open(Key('3'), 6, Into(second_end_));
+  ASSERT_TRUE(other.ok()) << other.status();
+  EXPECT_EQ(recorder_.bytes, 6);
+  other->reset();
+  writer = *uploads_->Open(Key('2'), 6, Into(first_end_));
+  EXPECT_EQ(writer->offset(), 0u);
+}
+
+TEST_F(PendingUploadsTest, ALivelyUploadKeepsItsRoomAndTheOtherIsToldWhenToTryAgain) {
+  auto writer = *uploads_->Open(Key('2'), 6, Into(first_end_));
+  const auto refused = uploads_->Open(Key('3'), 6, Into(second_end_));
+  EXPECT_EQ(ReasonOf(refused.status()), v1::REASON_OVERLOADED);
+  EXPECT_GT(RetryAfterOf(refused.status()), absl::ZeroDuration());
+  EXPECT_EQ(recorder_.rejections, 1);
+  EXPECT_TRUE(writer->Append(0, "abcdef").ok());
+}
+
+TEST_F(PendingUploadsTest, AStalledUploadGivesWay) {
+  auto writer = *uploads_->Open(Key('2'), 6, Into(first_end_));
+  now_ += std::chrono::seconds(11);
+  const auto other = uploads_->Open(Key('3'), 6, Into(second_end_));
+  ASSERT_TRUE(other.ok()) << other.status();
+  EXPECT_EQ(ReasonOf(first_end_), v1::REASON_OVERLOADED);
+  EXPECT_EQ(ReasonOf(writer->Append(0, "a")), v1::REASON_OVERLOADED);
+}
+
+TEST_F(PendingUploadsTest, ASealedUploadNeverGivesWay) {
+  auto writer = *uploads_->Open(Key('2'), 6, Into(first_end_));
+  ASSERT_TRUE(writer->Append(0, "abcdef").ok());
+  ASSERT_TRUE(writer->Seal().ok());
+  writer.reset();
+  now_ += std::chrono::hours(1);
+  EXPECT_FALSE(uploads_->Open(Key('3'), 6, Into(second_end_)).ok());
+  EXPECT_NE(uploads_->Take(Key('2')), nullptr);
+  EXPECT_EQ(recorder_.bytes, 0);
+}
+
+TEST_F(PendingUploadsTest, TheEndOfASessionEndsItsUploadsAlone) {
+  auto writer = *uploads_->Open(Key('2'), 3, Into(first_end_));
+  auto other = *uploads_->Open(Key('2', "other"), 3, Into(second_end_));
+  uploads_->DiscardSession("session", MakeError(absl::StatusCode::kFailedPrecondition,
+                                                v1::REASON_LATE, "the phase has closed"));
+  EXPECT_EQ(ReasonOf(first_end_), v1::REASON_LATE);
+  EXPECT_EQ(ReasonOf(writer->Append(0, "a")), v1::REASON_LATE);
+  EXPECT_TRUE(second_end_.ok());
+  EXPECT_EQ(recorder_.bytes, 3);
+  uploads_->Discard(Key('2', "other"), absl::AbortedError("no"));
+  EXPECT_EQ(recorder_.bytes, 0);
+}
+
+TEST_F(PendingUploadsTest, MoreThanTheBudgetIsNeverLetIn) {
+  EXPECT_EQ(ReasonOf(uploads_->Open(Key('2'), 11, Into(first_end_)).status()),
+            v1::REASON_OVERLOADED);
+}
+
+}  // namespace
+}  // namespace veilsum::aggregator

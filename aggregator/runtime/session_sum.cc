@@ -1,0 +1,102 @@
+// SPDX-FileCopyrightText: 2026 The Veilsum Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "aggregator/runtime/session_sum.h"
+
+#include <chrono>
+#include <utility>
+
+#include "crypto/masking/lanes.h"
+#include "proto/reason_status.h"
+
+namespace veilsum::aggregator {
+namespace {
+
+class Stopwatch {
+ public:
+  double Seconds() const {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+  }
+
+ private:
+  const std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
+
+uint64_t PairwiseMasks(const UnmaskPlan& plan) {
+  uint64_t count = 0;
+  for (const DropoutTask& dropout : plan.dropouts) count += dropout.surviving_neighbours.size();
+  return count;
+}
+
+}  // namespace
+
+SessionSum::SessionSum(Executors& executors, metrics::Recorder& recorder)
+    : strand_(executors.NewComputeStrand()),
+      parallel_for_(executors.parallel_for()),
+      recorder_(recorder) {}
+
+SessionSum::~SessionSum() { Release(); }
+
+void SessionSum::Release() {
+  accumulator_ = absl::FailedPreconditionError("the sum has ended");
+  recorder_.BufferBytes(metrics::Pool::kAccumulator, -bytes_);
+  bytes_ = 0;
+}
+
+void SessionSum::Begin(uint64_t elements, uint32_t modulus_bits) {
+  asio::post(strand_, [this, self = shared_from_this(), elements, modulus_bits] {
+    accumulator_ = Accumulator::Create(elements, modulus_bits);
+    if (!accumulator_.ok()) return;
+    bytes_ = static_cast<int64_t>(elements * crypto::LaneBytes(crypto::LaneWidthFor(modulus_bits)));
+    recorder_.BufferBytes(metrics::Pool::kAccumulator, bytes_);
+  });
+}
+
+void SessionSum::Fold(std::shared_ptr<TakenUpload> upload, std::function<void(absl::Status)> done) {
+  asio::post(strand_, [this, self = shared_from_this(), upload = std::move(upload),
+                       done = std::move(done)]() mutable {
+    if (!accumulator_.ok()) return done(accumulator_.status());
+    const Stopwatch stopwatch;
+    absl::Status status = accumulator_->FoldPacked(upload->bytes(), parallel_for_);
+    upload.reset();  // Its memory is free before the client hears about it.
+    recorder_.StageFinished(metrics::Stage::kFold, stopwatch.Seconds());
+    if (status.ok()) recorder_.ElementsAggregated(accumulator_->elements());
+    done(std::move(status));
+  });
+}
+
+absl::StatusOr<Unmasked> SessionSum::RunTimedUnmask(const UnmaskPlan& plan) {
+  if (!accumulator_.ok()) return accumulator_.status();
+  recorder_.ThresholdMargin(
+      (static_cast<double>(plan.answers) - static_cast<double>(plan.threshold)) /
+      static_cast<double>(plan.clients));
+  const Stopwatch reconstructing;
+  const absl::StatusOr<LeftoverMasks> masks = RecoverMasks(plan, parallel_for_);
+  recorder_.StageFinished(metrics::Stage::kReconstruct, reconstructing.Seconds());
+  recorder_.Reconstructions(metrics::MaskKind::kSelf, masks.ok(), plan.self_masks.size());
+  recorder_.Reconstructions(metrics::MaskKind::kPairwise, masks.ok(), plan.dropouts.size());
+  if (!masks.ok()) return masks.status();
+  const Stopwatch unmasking;
+  Unmasked unmasked = RemoveMasks(*masks, *accumulator_, parallel_for_);
+  recorder_.StageFinished(metrics::Stage::kUnmask, unmasking.Seconds());
+  recorder_.MasksRemoved(metrics::MaskKind::kSelf, plan.self_masks.size());
+  recorder_.MasksRemoved(metrics::MaskKind::kPairwise, PairwiseMasks(plan));
+  return unmasked;
+}
+
+void SessionSum::Unmask(std::shared_ptr<const UnmaskPlan> plan,
+                        std::function<void(absl::StatusOr<UnmaskOutcome>, PackedSum)> done) {
+  asio::post(strand_, [this, self = shared_from_this(), plan = std::move(plan),
+                       done = std::move(done)] {
+    absl::StatusOr<Unmasked> unmasked = RunTimedUnmask(*plan);
+    Release();
+    if (!unmasked.ok()) return done(unmasked.status(), nullptr);
+    done(unmasked->outcome, std::make_shared<const std::string>(std::move(unmasked->packed_sum)));
+  });
+}
+
+void SessionSum::End() {
+  asio::post(strand_, [this, self = shared_from_this()] { Release(); });
+}
+
+}  // namespace veilsum::aggregator

@@ -1,0 +1,59 @@
+// SPDX-FileCopyrightText: 2026 The Veilsum Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// The heavy part of a session: its running sum, on the compute pool. One thing at a time, each on
+// all cores.
+#ifndef VEILSUM_AGGREGATOR_RUNTIME_SESSION_SUM_H_
+#define VEILSUM_AGGREGATOR_RUNTIME_SESSION_SUM_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "aggregator/accumulate/accumulator.h"
+#include "aggregator/accumulate/unmask.h"
+#include "aggregator/protocol/unmask_plan.h"
+#include "aggregator/runtime/executors.h"
+#include "aggregator/runtime/pending_uploads.h"
+#include "metrics/recorder.h"
+
+namespace veilsum::aggregator {
+
+// The packed sum, shared by those who download it.
+using PackedSum = std::shared_ptr<const std::string>;
+
+// Thread-safe. Callbacks run on the compute pool; work that was begun keeps the object alive.
+class SessionSum : public std::enable_shared_from_this<SessionSum> {
+ public:
+  SessionSum(Executors& executors, metrics::Recorder& recorder);
+  ~SessionSum();
+
+  // Sets the memory of the sum aside: `elements` is d + 1. Fails all that follows if that does not
+  // work.
+  void Begin(uint64_t elements, uint32_t modulus_bits);
+  void Fold(std::shared_ptr<TakenUpload> upload, std::function<void(absl::Status)> done);
+  // Ends the sum and gives its memory back.
+  void Unmask(std::shared_ptr<const UnmaskPlan> plan,
+              std::function<void(absl::StatusOr<UnmaskOutcome>, PackedSum)> done);
+  // Gives the memory back, after what is under way.
+  void End();
+
+ private:
+  absl::StatusOr<Unmasked> RunTimedUnmask(const UnmaskPlan& plan);
+  void Release();
+
+  Strand strand_;
+  const ParallelFor parallel_for_;
+  metrics::Recorder& recorder_;
+  // All below: on the strand.
+  absl::StatusOr<Accumulator> accumulator_ = absl::FailedPreconditionError("the sum has not begun");
+  int64_t bytes_ = 0;
+};
+
+}  // namespace veilsum::aggregator
+
+#endif  // VEILSUM_AGGREGATOR_RUNTIME_SESSION_SUM_H_

@@ -1,0 +1,115 @@
+// SPDX-FileCopyrightText: 2026 The Veilsum Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "aggregator/runtime/session_view.h"
+
+#include <utility>
+
+#include "aggregator/runtime/names.h"
+#include "crypto/primitives/bytes.h"
+
+namespace veilsum::aggregator {
+namespace {
+
+uint64_t MillisecondsSince(std::chrono::steady_clock::time_point start) {
+  const auto passed = std::chrono::steady_clock::now() - start;
+  return static_cast<uint64_t>(
+      std::chrono::duration_cast<std::chrono::milliseconds>(passed).count());
+}
+
+}  // namespace
+
+SessionView::SessionView(const v1::SessionHeader& header) {
+  session_.set_session_id(header.session_id());
+  session_.set_task_id(header.task_id());
+  *session_.mutable_header() = header;
+  Publish();
+}
+
+uint64_t SessionView::ElapsedMs() const { return MillisecondsSince(started_); }
+uint64_t SessionView::PhaseElapsedMs() const { return MillisecondsSince(phase_started_); }
+
+void SessionView::Apply(const PhaseStarted& effect, const SessionProtocol::Shape& shape) {
+  phase_started_ = Clock::now();
+  session_.set_state(StateOf(effect.phase));
+  session_.set_answered(0);
+  session_.set_expected(effect.expected);
+  session_.set_clients(shape.clients);
+  session_.set_degree(shape.degree);
+  session_.set_threshold(shape.threshold);
+  changed_ = true;
+}
+
+void SessionView::Apply(const PhaseClosed& effect) {
+  v1::PhaseReport& report = *session_.add_phases();
+  report.set_round(RoundOf(effect.phase));
+  report.set_answered(effect.answered);
+  report.set_duration_ms(PhaseElapsedMs());
+  session_.set_answered(effect.answered);
+  changed_ = true;
+}
+
+void SessionView::Apply(const Progress& effect) {
+  session_.set_answered(effect.answered);
+  session_.set_expected(effect.expected);
+  changed_ = true;
+}
+
+void SessionView::Apply(const ClientDropped& effect) {
+  v1::Dropout& dropout = *session_.add_dropouts();
+  dropout.set_identity(crypto::ToString(effect.who.bytes()));
+  dropout.set_round(RoundOf(effect.phase));
+  dropout.set_reason(effect.reason);
+  dropout.set_detail(effect.detail);
+  changed_ = true;
+}
+
+void SessionView::Apply(const Finished& effect) {
+  const bool completed = effect.reason == v1::REASON_UNSPECIFIED;
+  session_.set_state(completed ? v1::SESSION_STATE_COMPLETED : v1::SESSION_STATE_ABORTED);
+  session_.set_abort_reason(effect.reason);
+  session_.set_abort_detail(effect.detail);
+  session_.set_included(static_cast<uint32_t>(effect.included.size()));
+  for (const IdentityPublicKey& identity : effect.included) {
+    session_.add_included_identities(crypto::ToString(identity.bytes()));
+  }
+  changed_ = true;
+}
+
+void SessionView::Apply(const UnmaskOutcome& outcome) {
+  session_.set_result_digest(crypto::ToString(outcome.result_digest));
+  session_.set_result_bytes(outcome.total_bytes);
+  changed_ = true;
+}
+
+void SessionView::Publish() {
+  if (!changed_) return;
+  changed_ = false;
+  session_.set_elapsed_ms(ElapsedMs());
+  const auto snapshot = std::make_shared<const v1::Session>(session_);
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    published_ = snapshot;
+  }
+  std::erase_if(watchers_, [&](const SessionWatcher& watcher) { return !watcher(snapshot); });
+  if (HasEnded(session_)) watchers_.clear();
+}
+
+void SessionView::Watch(SessionWatcher watcher) {
+  const bool wants_more = watcher(Get());
+  if (wants_more && !HasEnded(session_)) watchers_.push_back(std::move(watcher));
+}
+
+SessionSnapshot SessionView::Get() const {
+  SessionSnapshot snapshot;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    snapshot = published_;
+  }
+  if (HasEnded(*snapshot)) return snapshot;
+  auto aged = std::make_shared<v1::Session>(*snapshot);
+  aged->set_elapsed_ms(ElapsedMs());
+  return aged;
+}
+
+}  // namespace veilsum::aggregator

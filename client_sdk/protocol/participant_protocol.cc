@@ -12,7 +12,6 @@
 #include "absl/strings/str_cat.h"
 #include "client_sdk/protocol/phases.h"
 #include "client_sdk/protocol/rounds.h"
-#include "proto/limits.h"
 #include "proto/reason_status.h"
 #include "proto/validate.h"
 
@@ -40,14 +39,6 @@ v1::Round RoundOf(const v1::ClientMessage& message) {
     default:
       return v1::ROUND_UNSPECIFIED;
   }
-}
-
-// A proto string must be UTF-8: cut between characters.
-std::string Truncated(absl::string_view text) {
-  if (text.size() <= limits::kMaxDetailBytes) return std::string(text);
-  size_t size = limits::kMaxDetailBytes;
-  while (size > 0 && (static_cast<uint8_t>(text[size]) & 0xC0) == 0x80) --size;
-  return std::string(text.substr(0, size));
 }
 
 absl::string_view Describe(v1::Refused::Scope scope) {
@@ -244,7 +235,7 @@ struct ParticipantProtocol::State {
     Send send;
     v1::Withdraw& withdraw = *send.message.mutable_withdraw();
     withdraw.set_reason(reason);
-    withdraw.set_detail(Truncated(detail));
+    withdraw.set_detail(std::string(detail));
     effects.push_back(std::move(send));
   }
 

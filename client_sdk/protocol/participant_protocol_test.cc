@@ -8,12 +8,10 @@
 #include <string>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
 #include "client_sdk/protocol/conversation_testing.h"
 #include "crypto/primitives/labels.h"
 #include "crypto/primitives/transcript_hash.h"
 #include "gtest/gtest.h"
-#include "proto/limits.h"
 
 namespace veilsum::client {
 namespace {
@@ -411,20 +409,6 @@ TEST_F(ParticipantProtocolTest, CancellingWithdrawsInEveryPhase) {
     EXPECT_EQ(Find<Finished>(effects).status.code(), absl::StatusCode::kCancelled);
     EXPECT_TRUE(fresh.client(0).Step(CancelRequested{}).empty());
   }
-}
-
-// Long texts are cut between characters: half of one is no proto string.
-TEST_F(ParticipantProtocolTest, TheWithdrawalFitsItsLimit) {
-  v1::SessionHeader header = TestHeader(5);
-  header.set_task_id(absl::StrCat("a", std::string(64, 'x')));
-  Conversation conversation(TestHeader(5), 1);
-  v1::ServerMessage offer;
-  for (int i = 0; i < 400; ++i) header.mutable_task_id()->append("é");
-  offer.mutable_offer()->set_header(header.SerializeAsString());
-  const v1::ClientMessage message = Find<Send>(conversation.Tell(0, offer)).message;
-  EXPECT_LE(message.withdraw().detail().size(), limits::kMaxDetailBytes);
-  v1::ClientMessage parsed;
-  EXPECT_TRUE(parsed.ParseFromString(message.SerializeAsString()));
 }
 
 }  // namespace

@@ -4,12 +4,14 @@
 // The end of round 1 and round 4: shares and survivor sets that a client refuses, and what it
 // reveals for good ones. n = 5, t = 4: a client and three neighbours.
 
+#include <cstring>
 #include <functional>
 #include <map>
 #include <string>
 #include <vector>
 
 #include "client_sdk/protocol/conversation_testing.h"
+#include "crypto/sharing/field.h"
 #include "crypto/transcript/bitmap.h"
 #include "gtest/gtest.h"
 #include "proto/limits.h"
@@ -36,6 +38,23 @@ std::map<uint32_t, char> Revealed(const Effects& effects) {
     revealed[share.owner()] = share.has_self_mask_share() ? 'b' : 'm';
   }
   return revealed;
+}
+
+// The first limb of the share that a client revealed of `owner`.
+uint64_t FirstLimb(const v1::SignedMessage& unmasking, uint32_t owner) {
+  v1::Unmasking body;
+  EXPECT_TRUE(body.ParseFromString(unmasking.body()));
+  for (const v1::RevealedShare& share : body.shares()) {
+    if (share.owner() != owner) continue;
+    uint64_t limb = 0;
+    std::memcpy(
+        &limb,
+        (share.has_self_mask_share() ? share.self_mask_share() : share.mask_key_share()).data(),
+        sizeof(limb));
+    return limb;
+  }
+  ADD_FAILURE() << "no share of " << owner;
+  return 0;
 }
 
 struct BadShares {
@@ -136,6 +155,22 @@ TEST(UnmaskingTest, RevealsBOfSurvivorsAndMOfDropoutsNeverBoth) {
       conversation.Tell(kVictim, conversation.Survivors(conversation.AllBut({3})));
   EXPECT_EQ(Revealed(effects),
             (std::map<uint32_t, char>{{0, 'b'}, {1, 'b'}, {2, 'b'}, {3, 'm'}, {4, 'b'}}));
+}
+
+// With one set of coefficients for both, the difference of the shares would be that of the secrets.
+TEST(UnmaskingTest, MAndBHavePolynomialsOfTheirOwn) {
+  Conversation survived(TestHeader(5), 5);
+  survived.DeliverShares(survived.Everybody());
+  survived.AnswerSurvivors(survived.Everybody());
+  Conversation dropped(TestHeader(5), 5);
+  dropped.DeliverShares(dropped.Everybody());
+  dropped.AnswerSurvivors(dropped.AllBut({3}));
+  const auto difference = [&](uint32_t holder) {
+    const uint64_t of_b = FirstLimb(*survived.unmaskings[holder], 3);
+    const uint64_t of_m = FirstLimb(*dropped.unmaskings[holder], 3);
+    return crypto::field::Sub(of_m, of_b);
+  };
+  EXPECT_NE(difference(0), difference(1));
 }
 
 TEST(UnmaskingTest, RevealsNothingOfClientsThatDidNotShare) {

@@ -22,6 +22,8 @@ struct Chosen {
 // `chosen` outlives the parsing and running.
 void AddInitCommand(CLI::App& app, Chosen& chosen);
 void AddPlanCommand(CLI::App& app, Chosen& chosen);
+// `task …` and `session …`.
+void AddOperatorCommands(CLI::App& app, Chosen& chosen);
 
 }  // namespace veilsum::aggregator::cli
 

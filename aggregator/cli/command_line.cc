@@ -21,6 +21,7 @@ int RunVeilsum(const std::vector<std::string>& arguments, Console& console) {
   Chosen chosen;
   AddInitCommand(app, chosen);
   AddPlanCommand(app, chosen);
+  AddOperatorCommands(app, chosen);
   try {
     app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
   } catch (const CLI::ParseError& error) {

@@ -8,7 +8,6 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "proto/reason_status.h"
-#include "proto/rpc_error/rpc_error.h"
 
 namespace veilsum::aggregator::cli {
 

@@ -72,7 +72,7 @@ void PrintNextSteps(const InitFlags& flags, std::ostream& out) {
       << "aggregator.toml with a task named \"example\". Only you can read the private keys.\n"
       << "\nTo a first session:\n\n"
       << "  aggregator --config=" << folder << "/aggregator.toml\n"
-      << "  veilsum --config " << folder << "/operator.toml session start --task example --watch\n"
+      << "  veilsum session start --task example --watch --config " << folder << "/operator.toml\n"
       << "\nand on each client your training loop, with task \"example\", the address\n"
       << "127.0.0.1:7443, " << folder << "/tls/authority.pem, and its own folder in\n"
       << folder << "/clients/.\n";

@@ -132,7 +132,7 @@ TEST_F(InitCommandTest, OverwritesNothing) {
 TEST_F(InitCommandTest, SaysWhatToDoNextInThreeStepsAtMost) {
   ASSERT_EQ(Init("--clients 2"), kDone) << err_;
   EXPECT_THAT(out_, HasSubstr("aggregator --config=" + folder_ + "/aggregator.toml"));
-  EXPECT_THAT(out_, HasSubstr("veilsum --config " + folder_ + "/operator.toml session start"));
+  EXPECT_THAT(out_, HasSubstr("veilsum session start --task example --watch --config " + folder_));
   EXPECT_LE(std::count(out_.begin(), out_.end(), '\n'), 15);
 }
 

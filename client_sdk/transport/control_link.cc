@@ -80,17 +80,17 @@ void ControlLink::Cut() {
 
 void ControlLink::Received(v1::ServerMessage message) {
   if (closing_ || verdict_.has_value()) return;
-  if (message.has_challenge() != !challenged_) {
-    verdict_ = absl::UnavailableError("the aggregator did not begin with one challenge");
-    Cut();
-    return;
-  }
-  if (message.has_challenge()) return Challenged(message.challenge());
-  if (!established_) return;
+  // Of the Hello; or of the whole stream, before there was a challenge.
   if (message.has_refused() && message.refused().scope() == v1::Refused::SCOPE_MESSAGE &&
       message.refused().round() == v1::ROUND_UNSPECIFIED) {
     return HelloRefused(message.refused());
   }
+  if (message.has_challenge() != !challenged_) {
+    verdict_ = absl::UnavailableError("the aggregator did not begin with one challenge");
+    return Cut();
+  }
+  if (message.has_challenge()) return Challenged(message.challenge());
+  if (!established_) return;
   backoff_.Reset();
   options_.on_message(std::move(message));
 }

@@ -263,6 +263,13 @@ TEST_F(ParticipantRunnerTest, RefusedHelloWithADelayIsTriedAgain) {
   EXPECT_EQ(Outcome().code(), absl::StatusCode::kCancelled);
 }
 
+TEST_F(ParticipantRunnerTest, RefusalInsteadOfAChallengeCounts) {
+  Start(Options());
+  aggregator_.AcceptControl()->Send(Refusal(v1::Refused::SCOPE_MESSAGE, v1::REASON_OVERLOADED, 1));
+  aggregator_.AcceptControl()->Send(Refusal(v1::Refused::SCOPE_MESSAGE, v1::REASON_UNSUPPORTED));
+  EXPECT_EQ(ReasonOf(Outcome()), v1::REASON_UNSUPPORTED);
+}
+
 TEST_F(ParticipantRunnerTest, RefusedMessageWithADelayIsSentAgain) {
   Start(Options());
   const auto control = aggregator_.Greet();

@@ -104,7 +104,7 @@ std::shared_ptr<ControlLink> SessionDriver::MakeLink() {
   link.on_established = [this] { Established(); };
   link.on_message = [this](v1::ServerMessage message) { Received(std::move(message)); };
   link.on_trouble = [this](const absl::Status& status) { Trouble(status); };
-  link.on_failed = [this](absl::Status status) { Settle(std::move(status), false); };
+  link.on_failed = [this](absl::Status status) { Settle(std::move(status), true); };
   link.on_closed = [this] {
     link_ = nullptr;
     CompleteIfIdle();
@@ -315,7 +315,7 @@ void SessionDriver::Decode(Finished finished) {
   result.participants = finished.included;
   result.fraction_clipped = fraction_clipped_;
   result.session_id = protocol_.session_id();
-  if (finished.packed_sum.empty()) return Settle(std::move(result), false);
+  if (finished.packed_sum.empty()) return Settle(std::move(result), true);
   ++tasks_on_pool_;
   asio::post(*options_.pool, [self = shared_from_this(), spec = protocol_.header().vector(),
                               finished = std::move(finished),
@@ -324,11 +324,11 @@ void SessionDriver::Decode(Finished finished) {
     asio::post(self->strand_, [self, sum = std::move(sum), result = std::move(result)]() mutable {
       --self->tasks_on_pool_;
       if (self->outcome_.has_value()) return self->CompleteIfIdle();
-      if (!sum.ok()) return self->Settle(sum.status(), false);
+      if (!sum.ok()) return self->Settle(sum.status(), true);
       result.has_mean = true;
       result.mean = std::move(sum->mean);
       result.weight_sum = sum->weight_sum;
-      self->Settle(std::move(result), false);
+      self->Settle(std::move(result), true);
     });
   });
 }

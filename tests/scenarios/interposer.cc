@@ -1,0 +1,81 @@
+// SPDX-FileCopyrightText: 2026 The Veilsum Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "tests/scenarios/interposer.h"
+
+#include <utility>
+
+namespace veilsum::scenarios {
+
+Interposer::Interposer(const Scenario& scenario, const Cast& cast, uint32_t client,
+                       Blackboard* blackboard)
+    : how_(scenario.script(client).misbehaviour),
+      blackboard_(blackboard),
+      knowledge_(cast.identity(client), cast.somebody_else(), cast.session_secret(client)),
+      upload_(how_, &knowledge_) {}
+
+v1::ClientMessage Interposer::Outgoing(v1::ClientMessage message) {
+  switch (message.message_case()) {
+    case v1::ClientMessage::kAdvertiseKeys: {
+      TamperAdvertiseKeys(how_, knowledge_, blackboard_->AnyEntry(),
+                          *message.mutable_advertise_keys());
+      v1::AdvertiseKeysEntry entry;
+      if (how_ == Misbehaviour::kNone && entry.ParseFromString(message.advertise_keys().entry())) {
+        blackboard_->Post(entry);
+      }
+      break;
+    }
+    case v1::ClientMessage::kShareKeys:
+      TamperShareKeys(how_, knowledge_, *message.mutable_share_keys());
+      break;
+    case v1::ClientMessage::kUnmasking: {
+      TamperUnmasking(how_, knowledge_, *message.mutable_unmasking());
+      v1::Unmasking body;
+      if (body.ParseFromString(message.unmasking().body())) evidence_.unmaskings.push_back(body);
+      break;
+    }
+    default:
+      return message;  // Hello and Withdraw, which get no answer of their own.
+  }
+  own_[message.message_case()] = message;
+  answers_due_.push_back(false);
+  return message;
+}
+
+v1::UploadRequest Interposer::OutgoingUpload(v1::UploadRequest request) {
+  upload_.Tamper(request);
+  return request;
+}
+
+std::optional<v1::ServerMessage> Interposer::Incoming(v1::ServerMessage message,
+                                                      std::vector<v1::ClientMessage>& say) {
+  knowledge_.Learn(message);
+  if (message.has_survivors()) {
+    evidence_.survivor_bitmaps.insert(message.survivors().survivors());
+  }
+  if (AnswersLie(message)) {
+    evidence_.refusal =
+        message.has_refused() ? message.refused().reason() : v1::REASON_UNSPECIFIED;
+    return std::exchange(held_back_, std::nullopt);
+  }
+  std::optional<v1::ClientMessage> lie = OutOfTurn(how_, knowledge_, message, own_);
+  if (!lie.has_value() || evidence_.refusal.has_value()) return message;
+  say.push_back(*std::move(lie));
+  answers_due_.push_back(true);
+  // The end would end the client too, before it hears the answer.
+  if (!message.has_result()) return message;
+  held_back_ = std::move(message);
+  return std::nullopt;
+}
+
+bool Interposer::AnswersLie(const v1::ServerMessage& message) {
+  const bool answer =
+      message.has_accepted() ||
+      (message.has_refused() && message.refused().scope() == v1::Refused::SCOPE_MESSAGE);
+  if (!answer || answers_due_.empty()) return false;
+  const bool to_lie = answers_due_.front();
+  answers_due_.pop_front();
+  return to_lie;
+}
+
+}  // namespace veilsum::scenarios

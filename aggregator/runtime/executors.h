@@ -33,16 +33,13 @@ class Executors {
   // On the compute pool. The caller takes part, so it may be on that pool itself.
   ParallelFor parallel_for();
 
-  // Lets everything that was posted finish, and what that posts. Timers must be off.
+  // Waits for everything that was posted, and what that posts, and for timers. Call it before this
+  // is destroyed: a handler of one pool that never ran may hold what belongs to the other.
   void Join() {
     control_.join();
     compute_.join();
-  }
-  // Drops what has not begun.
-  void Stop() {
-    control_.stop();
-    compute_.stop();
-    Join();
+    // What the compute pool posted last.
+    control_.join();
   }
 
  private:

@@ -110,7 +110,7 @@ void SessionRuntime::CarryOut(PhaseClosed& effect) {
   view_.Apply(effect);
   SendProgress();
   const SessionProtocol::Shape shape = protocol_.shape();
-  spdlog::info("{}: {} of {} {}, {} dropped{}, {:.1f} s", Label(), effect.answered,
+  spdlog::info("{}: {} of {} {}, {} dropped{}, {:.2f} s", Label(), effect.answered,
                view_.present().expected(), std::string(AnswersOf(effect.phase)),
                view_.present().dropouts_size(),
                shape.threshold == 0 ? "" : absl::StrCat(", threshold ", shape.threshold),
@@ -208,7 +208,7 @@ void SessionRuntime::CarryOut(Finished& effect) {
                                     StatusFor(v1::REASON_LATE, "the session has ended"));
   sum_->End();
   if (completed) {
-    spdlog::info("{}: completed, {} inputs in the sum, {:.1f} s", Label(), effect.included.size(),
+    spdlog::info("{}: completed, {} inputs in the sum, {:.2f} s", Label(), effect.included.size(),
                  Seconds(view_.ElapsedMs()));
   } else {
     result_.reset();

@@ -1,0 +1,128 @@
+// SPDX-FileCopyrightText: 2026 The Veilsum Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "aggregator/server.h"
+
+#include <algorithm>
+#include <chrono>
+#include <future>
+#include <thread>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "aggregator/config/task_rules.h"
+#include "crypto/primitives/random.h"
+#include "proto/reason_status.h"
+#include "proto/vector_arithmetic.h"
+
+namespace veilsum::aggregator {
+namespace {
+
+// After the grace: for the aborts to reach everybody.
+constexpr absl::Duration kAbortTime = absl::Seconds(4);
+// For clients to fetch the result of a session that has just ended.
+constexpr absl::Duration kLeaveTime = absl::Seconds(4);
+constexpr absl::Duration kLastCalls = absl::Seconds(1);
+
+// An upload opens beside the control stream of its client, and the old one may linger.
+constexpr uint64_t kUploadsPerClient = 2;
+
+absl::StatusOr<std::vector<v1::Task>> CheckTasks(const AggregatorOptions& options) {
+  std::vector<v1::Task> checked;
+  for (const v1::Task& task : options.tasks) {
+    absl::StatusOr<v1::Task> one = CheckTask(task);
+    if (!one.ok()) return one.status();
+    const uint64_t upload =
+        PackedBytes(one->vector().dimension() + 1, one->vector().modulus_bits());
+    if (upload > options.pending_upload_bytes) {
+      return MakeError(
+          absl::StatusCode::kInvalidArgument, v1::REASON_INVALID_ARGUMENT,
+          absl::StrCat("task ", one->task_id(), ": one upload is ", upload,
+                       " bytes, the budget of all uploads ", options.pending_upload_bytes));
+    }
+    checked.push_back(*std::move(one));
+  }
+  return checked;
+}
+
+}  // namespace
+
+// In the order in which they depend on each other: the last one goes first.
+struct AggregatorServer::State {
+  State(ServerOptions options, size_t threads)
+      : recorder(options.recorder != nullptr ? *options.recorder : null_recorder),
+        executors(threads),
+        context{std::make_shared<Aggregator>(std::move(options.aggregator), executors, recorder),
+                executors,
+                recorder,
+                crypto::RandomBytes,
+                StreamCount(options.max_connections),
+                StreamCount(kUploadsPerClient * options.max_connections)} {}
+
+  bool BecomesIdle(absl::Duration time);
+  void AbortAll() {
+    context.aggregator->AbortAll(v1::REASON_SHUTDOWN, "the aggregator is shutting down");
+  }
+
+  metrics::NullRecorder null_recorder;
+  metrics::Recorder& recorder;
+  Executors executors;
+  ServiceContext context;
+  std::unique_ptr<GrpcServer> grpc;
+  bool down = false;
+};
+
+absl::StatusOr<std::unique_ptr<AggregatorServer>> AggregatorServer::Start(ServerOptions options) {
+  absl::StatusOr<std::vector<v1::Task>> tasks = CheckTasks(options.aggregator);
+  if (!tasks.ok()) return tasks.status();
+  options.aggregator.tasks = *std::move(tasks);
+  if (options.aggregator.random == nullptr) options.aggregator.random = crypto::RandomBytes;
+  const size_t threads =
+      options.threads != 0 ? options.threads : std::max(2u, std::thread::hardware_concurrency());
+  const ListenOptions participants = options.participants;
+  const std::optional<ListenOptions> operators = options.operators;
+  auto state = std::make_unique<State>(std::move(options), threads);
+  auto grpc = GrpcServer::Start(participants, operators, state->context);
+  if (!grpc.ok()) return grpc.status();
+  state->grpc = *std::move(grpc);
+  return std::unique_ptr<AggregatorServer>(new AggregatorServer(std::move(state)));
+}
+
+AggregatorServer::AggregatorServer(std::unique_ptr<State> state) : state_(std::move(state)) {}
+
+AggregatorServer::~AggregatorServer() { Shutdown(); }
+
+AggregatorServer::Ports AggregatorServer::ports() const {
+  return {state_->grpc->participant_port(), state_->grpc->operator_port()};
+}
+
+uint64_t AggregatorServer::connections() const { return state_->context.control_streams.open(); }
+
+// No new sessions; true once none runs any more, within `time`.
+bool AggregatorServer::State::BecomesIdle(absl::Duration time) {
+  const auto idle = std::make_shared<std::promise<void>>();
+  std::future<void> when_idle = idle->get_future();
+  context.aggregator->Drain([idle] { idle->set_value(); });
+  return when_idle.wait_for(absl::ToChronoMilliseconds(time)) == std::future_status::ready;
+}
+
+void AggregatorServer::Drain(absl::Duration grace) {
+  state_->grpc->SetServing(false);
+  if (!state_->BecomesIdle(grace)) {
+    state_->AbortAll();
+    state_->BecomesIdle(kAbortTime);
+  }
+  const absl::Time leave_by = absl::Now() + kLeaveTime;
+  while (connections() > 0 && absl::Now() < leave_by) absl::SleepFor(absl::Milliseconds(10));
+}
+
+void AggregatorServer::Shutdown() {
+  if (std::exchange(state_->down, true)) return;
+  state_->AbortAll();
+  state_->BecomesIdle(kAbortTime);
+  state_->grpc->Shutdown(kLastCalls);
+  state_->executors.Join();
+}
+
+}  // namespace veilsum::aggregator

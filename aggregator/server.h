@@ -1,0 +1,66 @@
+// SPDX-FileCopyrightText: 2026 The Veilsum Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// The aggregator as one object: what main runs, and what a test runs in its own process.
+#ifndef VEILSUM_AGGREGATOR_SERVER_H_
+#define VEILSUM_AGGREGATOR_SERVER_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "aggregator/runtime/aggregator.h"
+#include "aggregator/transport/grpc_server.h"
+#include "metrics/recorder.h"
+
+namespace veilsum::aggregator {
+
+struct ServerOptions {
+  ListenOptions participants;
+  std::optional<ListenOptions> operators;
+  // `random` may be left out: the system's randomness.
+  AggregatorOptions aggregator;
+  size_t threads = 0;  // Of each of the two pools (executors.h); 0: one per core.
+  uint64_t max_connections = 12'000;
+  metrics::Recorder* recorder = nullptr;  // Not owned, outlives the server; null: nothing is told.
+};
+
+// Drain and Shutdown: from one thread. The rest is thread-safe.
+class AggregatorServer {
+ public:
+  // Serves at once. INVALID_ARGUMENT: a task that CheckTask (task_rules.h) refuses, or one whose
+  // input does not fit the upload budget; certificates that are none. UNAVAILABLE: cannot listen.
+  static absl::StatusOr<std::unique_ptr<AggregatorServer>> Start(ServerOptions options);
+  // Shuts down at once.
+  ~AggregatorServer();
+
+  struct Ports {
+    int participants = 0;
+    int operators = 0;  // 0: no such listener.
+  };
+  Ports ports() const;
+
+  // No new sessions and clients, and "not serving" to health checks. Sessions that run have `grace`
+  // to end before they are aborted (REASON_SHUTDOWN), and their clients a moment to fetch what they
+  // are owed. Blocks until then, at most grace + 10 s.
+  void Drain(absl::Duration grace);
+  // Aborts what runs and ends everything. Blocks for a few seconds at most.
+  void Shutdown();
+
+  // Streams of clients that are open.
+  uint64_t connections() const;
+
+ private:
+  struct State;
+  explicit AggregatorServer(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace veilsum::aggregator
+
+#endif  // VEILSUM_AGGREGATOR_SERVER_H_

@@ -1,0 +1,29 @@
+// SPDX-FileCopyrightText: 2026 The Veilsum Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// From a configuration to what the server needs: the files that it names, read.
+#ifndef VEILSUM_AGGREGATOR_SERVER_OPTIONS_H_
+#define VEILSUM_AGGREGATOR_SERVER_OPTIONS_H_
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "aggregator/config/config.h"
+#include "aggregator/server.h"
+
+namespace veilsum::aggregator {
+
+// NOT_FOUND or the like with the path and the system's reason.
+absl::StatusOr<std::string> ReadFile(const std::string& path);
+
+struct LoadedOptions {
+  ServerOptions server;
+  size_t identities = 0;  // In the roster; 0: everybody may take part.
+};
+
+// Errors name the file and what is wrong with it.
+absl::StatusOr<LoadedOptions> LoadServerOptions(const Config& config);
+
+}  // namespace veilsum::aggregator
+
+#endif  // VEILSUM_AGGREGATOR_SERVER_OPTIONS_H_

@@ -1,0 +1,147 @@
+// SPDX-FileCopyrightText: 2026 The Veilsum Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "aggregator/transport/grpc_server.h"
+
+#include <grpcpp/grpcpp.h>
+#include <grpcpp/health_check_service_interface.h>
+#include <grpcpp/security/server_credentials.h>
+#include <grpcpp/server.h>
+#include <grpcpp/server_builder.h>
+
+#include <chrono>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "aggregator/transport/keep_awake.h"
+#include "aggregator/transport/services.h"
+#include "crypto/certificates/certificate_authority.h"
+#include "proto/limits.h"
+#include "proto/reason_status.h"
+
+namespace veilsum::aggregator {
+namespace {
+
+// A silent connection is pinged, so that one that died is noticed.
+constexpr int kKeepaliveMs = 60'000;
+constexpr int kKeepaliveTimeoutMs = 20'000;
+// Memory stays flat under many uploads: a fixed window of each stream instead of an estimated one.
+constexpr int kLookaheadBytes = 256 << 10;
+
+absl::Status CheckPem(absl::string_view what, const std::string& pem) {
+  const absl::StatusOr<absl::Time> not_after = crypto::NotAfter(pem);
+  if (not_after.ok()) return absl::OkStatus();
+  return MakeError(absl::StatusCode::kInvalidArgument, v1::REASON_INVALID_ARGUMENT,
+                   absl::StrCat(what, ": ", not_after.status().message()));
+}
+
+absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> CredentialsFor(
+    const std::optional<TlsOptions>& tls) {
+  if (!tls.has_value()) return grpc::InsecureServerCredentials();
+  absl::Status good = CheckPem("the server's certificate", tls->certificate_chain);
+  if (good.ok() && !tls->client_ca.empty()) {
+    good = CheckPem("the authority of clients' certificates", tls->client_ca);
+  }
+  if (!good.ok()) return good;
+  grpc::SslServerCredentialsOptions options;
+  options.pem_key_cert_pairs.push_back({tls->private_key, tls->certificate_chain});
+  options.pem_root_certs = tls->client_ca;
+  if (tls->require_client_certificate) {
+    options.client_certificate_request = GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY;
+  } else if (!tls->client_ca.empty()) {
+    options.client_certificate_request = GRPC_SSL_REQUEST_CLIENT_CERTIFICATE_AND_VERIFY;
+  }
+  return grpc::SslServerCredentials(options);
+}
+
+void SetArguments(grpc::ServerBuilder& builder) {
+  builder.SetMaxReceiveMessageSize(static_cast<int>(limits::kMaxMessageBytes));
+  builder.SetMaxSendMessageSize(static_cast<int>(limits::kMaxMessageBytes));
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  // Clients ping this often; half of it, since a ping that comes a moment early is no abuse.
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
+                             limits::kKeepaliveMs / 2);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, 0);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, kLookaheadBytes);
+}
+
+}  // namespace
+
+std::string GrpcVersion() { return grpc::Version(); }
+
+struct GrpcServer::Listener {
+  std::unique_ptr<grpc::Service> service;
+  std::unique_ptr<grpc::Server> server;
+  int port = 0;
+
+  absl::Status Start(const ListenOptions& options) {
+    const auto credentials = CredentialsFor(options.tls);
+    if (!credentials.ok()) return credentials.status();
+    grpc::ServerBuilder builder;
+    SetArguments(builder);
+    builder.AddListeningPort(options.address, *credentials, &port);
+    builder.RegisterService(service.get());
+    server = builder.BuildAndStart();
+    if (server != nullptr && port > 0) return absl::OkStatus();
+    return absl::UnavailableError(absl::StrCat(
+        "cannot listen on ", options.address,
+        ": the port may be taken, the address may not be this machine's, or the private key may "
+        "not be the certificate's"));
+  }
+};
+
+struct GrpcServer::State {
+  Listener participants;
+  Listener operators;
+  std::unique_ptr<KeepAwake> keep_awake;
+};
+
+absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(
+    const ListenOptions& participants, const std::optional<ListenOptions>& operators,
+    ServiceContext& context) {
+  grpc::EnableDefaultHealthCheckService(true);
+  auto state = std::make_unique<State>();
+  state->participants.service = std::make_unique<ParticipantServiceAdapter>(context);
+  absl::Status started = state->participants.Start(participants);
+  if (started.ok() && operators.has_value()) {
+    state->operators.service = std::make_unique<OperatorServiceAdapter>(context);
+    started = state->operators.Start(*operators);
+  }
+  std::unique_ptr<GrpcServer> server(new GrpcServer(std::move(state)));
+  if (!started.ok()) return started;
+  server->SetServing(true);
+  server->state_->keep_awake = std::make_unique<KeepAwake>(
+      server->state_->participants.server->InProcessChannel(grpc::ChannelArguments()),
+      context.executors.control());
+  return server;
+}
+
+GrpcServer::GrpcServer(std::unique_ptr<State> state) : state_(std::move(state)) {}
+
+GrpcServer::~GrpcServer() { Shutdown(absl::ZeroDuration()); }
+
+int GrpcServer::participant_port() const { return state_->participants.port; }
+int GrpcServer::operator_port() const { return state_->operators.port; }
+
+void GrpcServer::SetServing(bool serving) {
+  for (Listener* listener : {&state_->participants, &state_->operators}) {
+    if (listener->server == nullptr) continue;
+    grpc::HealthCheckServiceInterface* health = listener->server->GetHealthCheckService();
+    if (health != nullptr) health->SetServingStatus(serving);
+  }
+}
+
+void GrpcServer::Shutdown(absl::Duration patience) {
+  state_->keep_awake.reset();
+  const auto deadline = std::chrono::system_clock::now() + absl::ToChronoMilliseconds(patience);
+  for (Listener* listener : {&state_->participants, &state_->operators}) {
+    if (listener->server == nullptr) continue;
+    listener->server->Shutdown(deadline);
+    listener->server->Wait();
+  }
+}
+
+}  // namespace veilsum::aggregator

@@ -1,0 +1,101 @@
+// SPDX-FileCopyrightText: 2026 The Veilsum Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "aggregator/transport/participate_stream.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+#include "aggregator/runtime/hello.h"
+#include "aggregator/runtime/names.h"
+#include "aggregator/transport/buffers.h"
+#include "proto/limits.h"
+#include "proto/reason_status.h"
+#include "proto/rpc_error/retry_after.h"
+
+namespace veilsum::aggregator {
+
+ParticipateStream::ParticipateStream(grpc::CallbackServerContext* context, ServiceContext& service)
+    : RawStream(context, service.executors.NewControlStrand(),
+                RpcMetrics(service.recorder, metrics::Method::kParticipate)),
+      service_(service),
+      slot_(service.control_streams) {}
+
+void ParticipateStream::Begun() {
+  if (!slot_) {
+    service_.recorder.OverloadRejection(metrics::Overload::kInflight);
+    return Refuse(WithRetryAfter(
+        StatusFor(v1::REASON_OVERLOADED,
+                  absl::StrCat("the aggregator serves ", service_.control_streams.most(),
+                               " clients at a time; try again shortly")),
+        absl::Seconds(5)));
+  }
+  nonce_.resize(limits::kNonceBytes);
+  service_.random(absl::MakeSpan(reinterpret_cast<uint8_t*>(nonce_.data()), limits::kNonceBytes));
+  v1::ServerMessage message;
+  message.mutable_challenge()->set_nonce(nonce_);
+  Write(ToByteBuffer(message));
+  EndAfter(kHandshakeTime, absl::DeadlineExceededError(absl::StrCat(
+                               "no hello within ", kHandshakeTime.count(), " seconds")));
+  ReadNext();
+}
+
+void ParticipateStream::Received(grpc::ByteBuffer buffer) {
+  v1::ClientMessage message;
+  const bool parsed = ParseByteBuffer(buffer, message);
+  buffer.Clear();
+  if (!connected_) {
+    if (!parsed) return Refuse(StatusFor(v1::REASON_MALFORMED, "the first message does not parse"));
+    return CheckFirstMessage(message);
+  }
+  // An empty message is refused as malformed, which this one is; the stream lives.
+  if (!parsed) message.Clear();
+  service_.aggregator->Receive(Self(), std::move(message), [self = Self()] {
+    self->Post([self] {
+      if (!self->ending()) self->ReadNext();
+    });
+  });
+}
+
+void ParticipateStream::CheckFirstMessage(const v1::ClientMessage& message) {
+  if (!message.has_hello()) {
+    return Refuse(StatusFor(v1::REASON_MALFORMED, "the first message must be a hello"));
+  }
+  const auto identity = CheckHello(message.hello(), nonce_);
+  if (!identity.ok()) return Refuse(identity.status());
+  CancelEndAfter();
+  connected_ = true;
+  service_.aggregator->Connect(*identity, message.hello(), Self());
+  ReadNext();
+}
+
+void ParticipateStream::Refuse(const absl::Status& why) {
+  v1::ServerMessage message;
+  v1::Refused& refused = *message.mutable_refused();
+  refused.set_scope(v1::Refused::SCOPE_MESSAGE);
+  refused.set_reason(ReasonOf(why));
+  refused.set_detail(std::string(why.message()));
+  refused.set_retry_after_ms(static_cast<uint64_t>(absl::ToInt64Milliseconds(RetryAfterOf(why))));
+  Write(ToByteBuffer(message));
+  End(why);
+}
+
+void ParticipateStream::HalfClosed() { End(absl::OkStatus()); }
+
+void ParticipateStream::Over() {
+  if (connected_) service_.aggregator->Disconnected(Self());
+}
+
+void ParticipateStream::Send(EncodedMessage message) {
+  Post([this, message = std::move(message)] {
+    Write(ToByteBuffer(message.bytes), message.droppable);
+  });
+}
+
+void ParticipateStream::Close(absl::Status status) {
+  // After a good end the client still downloads, and goes when it has what it wants.
+  Post([this, status = std::move(status)] { End(status, /*linger=*/status.ok()); });
+}
+
+}  // namespace veilsum::aggregator

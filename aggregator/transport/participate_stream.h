@@ -1,0 +1,45 @@
+// SPDX-FileCopyrightText: 2026 The Veilsum Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Participate: challenge, hello, then whatever the client and its session say to each other.
+#ifndef VEILSUM_AGGREGATOR_TRANSPORT_PARTICIPATE_STREAM_H_
+#define VEILSUM_AGGREGATOR_TRANSPORT_PARTICIPATE_STREAM_H_
+
+#include <memory>
+#include <string>
+
+#include "aggregator/runtime/participant_connection.h"
+#include "aggregator/transport/raw_stream.h"
+#include "aggregator/transport/service_context.h"
+
+namespace veilsum::aggregator {
+
+class ParticipateStream final : public RawStream, public ParticipantConnection {
+ public:
+  ParticipateStream(grpc::CallbackServerContext* context, ServiceContext& service);
+
+  // ParticipantConnection.
+  void Send(EncodedMessage message) override;
+  void Close(absl::Status status) override;
+
+ private:
+  void Begun() override;
+  void Received(grpc::ByteBuffer message) override;
+  void HalfClosed() override;
+  void Over() override;
+
+  void CheckFirstMessage(const v1::ClientMessage& message);
+  void Refuse(const absl::Status& why);
+  std::shared_ptr<ParticipateStream> Self() {
+    return std::static_pointer_cast<ParticipateStream>(shared_from_this());
+  }
+
+  ServiceContext& service_;
+  const StreamCount::Slot slot_;
+  std::string nonce_;
+  bool connected_ = false;  // The aggregator knows this stream.
+};
+
+}  // namespace veilsum::aggregator
+
+#endif  // VEILSUM_AGGREGATOR_TRANSPORT_PARTICIPATE_STREAM_H_

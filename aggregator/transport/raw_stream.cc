@@ -1,0 +1,151 @@
+// SPDX-FileCopyrightText: 2026 The Veilsum Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "aggregator/transport/raw_stream.h"
+
+#include <utility>
+
+#include "proto/rpc_error/rpc_error.h"
+
+namespace veilsum::aggregator {
+namespace {
+
+// A client needs some ten messages in a session; the rest is progress.
+constexpr size_t kMostQueued = 64;
+constexpr size_t kMostQueuedBeforeDropping = 4;
+// For the last messages to get through, and for the client to end the stream by itself.
+constexpr std::chrono::seconds kFlushTime{10};
+
+}  // namespace
+
+RawStream::RawStream(grpc::CallbackServerContext* context, Strand strand, RpcMetrics metrics)
+    : context_(context),
+      strand_(std::move(strand)),
+      timer_(strand_),
+      metrics_(std::move(metrics)) {}
+
+RawStream* RawStream::Launch(std::shared_ptr<RawStream> stream) {
+  stream->self_ = stream;
+  RawStream* const reactor = stream.get();
+  reactor->Post([reactor] { reactor->Begun(); });
+  return reactor;
+}
+
+void RawStream::Post(std::function<void()> work) {
+  asio::post(strand_, [self = shared_from_this(), work = std::move(work)] { work(); });
+}
+
+// ---- Reading ----
+
+void RawStream::ReadNext() {
+  if (reading_ || read_closed_ || finished_) return;
+  reading_ = true;
+  StartRead(&incoming_);
+}
+
+void RawStream::OnReadDone(bool ok) {
+  Post([this, ok] {
+    reading_ = false;
+    if (!ok) {
+      read_closed_ = true;
+      if (!ending()) HalfClosed();
+      return MaybeFinish();
+    }
+    grpc::ByteBuffer message;
+    message.Swap(&incoming_);
+    metrics_.Received(message.Length());
+    if (!ending()) return Received(std::move(message));
+    ReadNext();  // Too late to matter; but the client's own end will come this way.
+  });
+}
+
+// ---- Writing ----
+
+void RawStream::Write(grpc::ByteBuffer message, bool droppable) {
+  if (ending() || broken_) return;
+  if (droppable && queue_.size() >= kMostQueuedBeforeDropping) return;
+  if (queue_.size() >= kMostQueued) return Broken();
+  queue_.push_back({std::move(message), droppable});
+  if (!writing_) WriteFront();
+}
+
+void RawStream::WriteFront() {
+  writing_ = true;
+  StartWrite(&queue_.front().message);
+}
+
+void RawStream::OnWriteDone(bool ok) {
+  Post([this, ok] {
+    writing_ = false;
+    queue_.pop_front();
+    if (!ok) {
+      broken_ = true;
+      queue_.clear();
+    } else {
+      metrics_.Sent();
+    }
+    if (!queue_.empty()) return WriteFront();
+    MaybeFinish();
+  });
+}
+
+// ---- The end ----
+
+void RawStream::End(const absl::Status& status, bool linger) {
+  if (ending()) return;
+  end_ = status;
+  lingering_ = linger;
+  timer_.expires_after(kFlushTime);
+  timer_.async_wait([self = shared_from_this()](std::error_code error) {
+    if (error || self->finished_) return;
+    self->lingering_ = false;
+    if (self->writing_) self->Broken();
+    self->MaybeFinish();
+  });
+  Over();
+  if (linger) ReadNext();
+  MaybeFinish();
+}
+
+void RawStream::EndAfter(std::chrono::milliseconds time, absl::Status status) {
+  if (ending()) return;
+  timer_.expires_after(time);
+  timer_.async_wait([self = shared_from_this(), status = std::move(status)](std::error_code error) {
+    if (!error) self->End(status);
+  });
+}
+
+// The client does not take what it is sent: no use in being polite.
+void RawStream::Broken() {
+  broken_ = true;
+  context_->TryCancel();
+}
+
+void RawStream::OnCancel() {
+  Post([this] {
+    broken_ = true;
+    read_closed_ = true;
+    End(absl::CancelledError("the client has gone"));
+    MaybeFinish();
+  });
+}
+
+void RawStream::MaybeFinish() {
+  if (!ending() || finished_ || writing_) return;
+  if (!broken_ && !queue_.empty()) return;
+  if (lingering_ && !read_closed_) return;
+  finished_ = true;
+  timer_.cancel();
+  Finish(ToGrpcStatus(*end_));
+}
+
+void RawStream::OnDone() {
+  Post([this] {
+    timer_.cancel();
+    // gRPC is only done with what was finished, so there is an end.
+    metrics_.Handled(static_cast<int>(end_->code()));
+    self_.reset();
+  });
+}
+
+}  // namespace veilsum::aggregator

@@ -1,0 +1,96 @@
+// SPDX-FileCopyrightText: 2026 The Veilsum Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// One bidirectional RPC on the server's side, seen from a strand: gRPC's callbacks only post to
+// it. Subclasses say what messages mean; this class knows when gRPC may be asked for what, and that
+// the RPC ends exactly once.
+#ifndef VEILSUM_AGGREGATOR_TRANSPORT_RAW_STREAM_H_
+#define VEILSUM_AGGREGATOR_TRANSPORT_RAW_STREAM_H_
+
+#include <grpcpp/server_context.h>
+#include <grpcpp/support/byte_buffer.h>
+#include <grpcpp/support/server_callback.h>
+
+#include <asio/steady_timer.hpp>
+#include <atomic>
+#include <chrono>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+
+#include "absl/status/status.h"
+#include "aggregator/runtime/executors.h"
+#include "aggregator/transport/rpc_metrics.h"
+
+namespace veilsum::aggregator {
+
+class RawStream : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>,
+                  public std::enable_shared_from_this<RawStream> {
+ public:
+  // Begins the RPC of a stream that was just made; it keeps itself alive until gRPC is done with
+  // it.
+  static RawStream* Launch(std::shared_ptr<RawStream> stream);
+
+ protected:
+  RawStream(grpc::CallbackServerContext* context, Strand strand, RpcMetrics metrics);
+
+  // ---- For subclasses to say what happens; all on the strand ----
+  virtual void Begun() = 0;
+  // The next message comes after ReadNext.
+  virtual void Received(grpc::ByteBuffer message) = 0;
+  // The client says no more.
+  virtual void HalfClosed() = 0;
+  // The stream is over or about to be, whoever ended it; once.
+  virtual void Over() = 0;
+
+  // ---- For subclasses to call; all on the strand ----
+  void ReadNext();
+  // A droppable message is left out when the client lags behind; a client that lags far behind is
+  // cut off.
+  void Write(grpc::ByteBuffer message, bool droppable = false);
+  // After what was written before. With `linger` the client may end the stream first, for a while.
+  void End(const absl::Status& status, bool linger = false);
+  // Ends the stream with `status` unless it is called again, or Cancel, in time.
+  void EndAfter(std::chrono::milliseconds time, absl::Status status);
+  void CancelEndAfter() { timer_.cancel(); }
+  bool ending() const { return end_.has_value(); }
+
+  void Post(std::function<void()> work);
+  const Strand& strand() const { return strand_; }
+
+ private:
+  void OnReadDone(bool ok) final;
+  void OnWriteDone(bool ok) final;
+  void OnCancel() final;
+  void OnDone() final;
+
+  void WriteFront();
+  void Broken();
+  void MaybeFinish();
+
+  struct Outgoing {
+    grpc::ByteBuffer message;
+    bool droppable;
+  };
+
+  grpc::CallbackServerContext* const context_;  // gRPC's, until OnDone.
+  Strand strand_;
+  asio::steady_timer timer_;
+  RpcMetrics metrics_;
+  std::shared_ptr<RawStream> self_;  // Until OnDone.
+  // All below: on the strand.
+  grpc::ByteBuffer incoming_;
+  std::deque<Outgoing> queue_;  // The front one is with gRPC while writing_.
+  std::optional<absl::Status> end_;
+  bool reading_ = false;
+  bool read_closed_ = false;
+  bool writing_ = false;
+  bool lingering_ = false;
+  bool broken_ = false;
+  bool finished_ = false;
+};
+
+}  // namespace veilsum::aggregator
+
+#endif  // VEILSUM_AGGREGATOR_TRANSPORT_RAW_STREAM_H_

@@ -1,0 +1,121 @@
+// SPDX-FileCopyrightText: 2026 The Veilsum Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "aggregator/transport/upload_stream.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+#include "aggregator/runtime/names.h"
+#include "aggregator/transport/buffers.h"
+#include "proto/limits.h"
+#include "proto/reason_status.h"
+#include "proto/rpc_error/retry_after.h"
+#include "proto/validate.h"
+
+namespace veilsum::aggregator {
+
+UploadStream::UploadStream(grpc::CallbackServerContext* context, ServiceContext& service)
+    : RawStream(context, service.executors.NewControlStrand(),
+                RpcMetrics(service.recorder, metrics::Method::kUploadMaskedInput)),
+      service_(service),
+      slot_(service.uploads) {}
+
+void UploadStream::Begun() {
+  if (!slot_) {
+    service_.recorder.OverloadRejection(metrics::Overload::kInflight);
+    return End(
+        WithRetryAfter(StatusFor(v1::REASON_OVERLOADED,
+                                 absl::StrCat("the aggregator takes ", service_.uploads.most(),
+                                              " uploads at a time; try again shortly")),
+                       absl::Seconds(1)));
+  }
+  EndAfter(kHandshakeTime, absl::DeadlineExceededError(absl::StrCat(
+                               "no upload.open within ", kHandshakeTime.count(), " seconds")));
+  ReadNext();
+}
+
+void UploadStream::Received(grpc::ByteBuffer buffer) {
+  v1::UploadRequest request;
+  if (!ParseByteBuffer(buffer, request)) {
+    return End(StatusFor(v1::REASON_MALFORMED, "upload: a message does not parse"));
+  }
+  buffer.Clear();
+  if (!identity_.has_value() && request.has_open()) return Open(request.open());
+  if (identity_.has_value() && !closed_ && request.has_data()) return TakeData(request.data());
+  if (identity_.has_value() && !closed_ && request.has_close()) return Close(request.close());
+  End(StatusFor(v1::REASON_MALFORMED, "upload: must be one open, then data, then one close"));
+}
+
+void UploadStream::Open(const v1::UploadOpen& open) {
+  CancelEndAfter();
+  const auto identity = IdentityPublicKey::Parse(crypto::AsBytes(open.identity()));
+  if (!identity.ok()) {
+    return End(StatusFor(v1::REASON_MALFORMED,
+                         absl::StrCat("upload.open.identity: ", identity.status().message())));
+  }
+  identity_ = *identity;
+  const std::weak_ptr<UploadStream> weak = Self();
+  const auto cut_off = [weak](absl::Status why) {
+    const auto self = weak.lock();
+    if (self != nullptr) self->Post([self, why] { self->End(why); });
+  };
+  service_.aggregator->OpenUpload(
+      open, cut_off, [self = Self()](absl::StatusOr<Aggregator::OpenedUpload> opened) {
+        self->Post([self, opened = std::move(opened)] { self->Opened(opened); });
+      });
+}
+
+void UploadStream::Opened(absl::StatusOr<Aggregator::OpenedUpload> opened) {
+  if (ending()) return;
+  if (!opened.ok()) return End(opened.status());
+  upload_ = *std::move(opened);
+  if (upload_.grant->writer == nullptr) return Conclude(upload_.grant->receipt);
+  v1::UploadReply reply;
+  reply.mutable_proceed()->set_offset(upload_.grant->writer->offset());
+  Write(ToByteBuffer(reply));
+  ReadNext();
+}
+
+void UploadStream::TakeData(const v1::UploadData& data) {
+  if (data.payload().size() > limits::kMaxChunkBytes) {
+    return End(StatusFor(v1::REASON_OVERSIZED, absl::StrCat("upload.data.payload: must be at most ",
+                                                            limits::kMaxChunkBytes, " bytes, is ",
+                                                            data.payload().size())));
+  }
+  absl::Status appended = upload_.grant->writer->Append(data.offset(), data.payload());
+  if (!appended.ok()) return End(appended);
+  ReadNext();
+}
+
+void UploadStream::Close(const v1::UploadClose& close) {
+  closed_ = true;
+  if (absl::Status valid = v1::ValidateUploadClose(close); !valid.ok()) {
+    return End(WithReason(std::move(valid), v1::REASON_MALFORMED));
+  }
+  const absl::StatusOr<Digest> digest = upload_.grant->writer->Seal();
+  if (!digest.ok()) return End(digest.status());
+  upload_.session->CloseUpload(*identity_, *digest, close,
+                               [self = Self()](absl::StatusOr<v1::UploadReceipt> receipt) {
+                                 self->Post([self, receipt] { self->Conclude(receipt); });
+                               });
+  ReadNext();
+}
+
+void UploadStream::Conclude(const absl::StatusOr<v1::UploadReceipt>& receipt) {
+  if (!receipt.ok()) return End(receipt.status());
+  v1::UploadReply reply;
+  *reply.mutable_receipt() = *receipt;
+  Write(ToByteBuffer(reply));
+  End(absl::OkStatus());
+}
+
+void UploadStream::HalfClosed() {
+  if (closed_) return;  // The receipt is on its way.
+  End(StatusFor(v1::REASON_BAD_UPLOAD, "upload: was cut short before its close"));
+}
+
+void UploadStream::Over() { upload_ = {}; }
+
+}  // namespace veilsum::aggregator

@@ -1,0 +1,46 @@
+// SPDX-FileCopyrightText: 2026 The Veilsum Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// UploadMaskedInput: open, proceed, data in order, close, receipt.
+#ifndef VEILSUM_AGGREGATOR_TRANSPORT_UPLOAD_STREAM_H_
+#define VEILSUM_AGGREGATOR_TRANSPORT_UPLOAD_STREAM_H_
+
+#include <memory>
+#include <optional>
+
+#include "aggregator/runtime/aggregator.h"
+#include "aggregator/transport/raw_stream.h"
+#include "aggregator/transport/service_context.h"
+#include "proto/participant.pb.h"
+
+namespace veilsum::aggregator {
+
+class UploadStream final : public RawStream {
+ public:
+  UploadStream(grpc::CallbackServerContext* context, ServiceContext& service);
+
+ private:
+  void Begun() override;
+  void Received(grpc::ByteBuffer message) override;
+  void HalfClosed() override;
+  void Over() override;
+
+  void Open(const v1::UploadOpen& open);
+  void Opened(absl::StatusOr<Aggregator::OpenedUpload> opened);
+  void TakeData(const v1::UploadData& data);
+  void Close(const v1::UploadClose& close);
+  void Conclude(const absl::StatusOr<v1::UploadReceipt>& receipt);
+  std::shared_ptr<UploadStream> Self() {
+    return std::static_pointer_cast<UploadStream>(shared_from_this());
+  }
+
+  ServiceContext& service_;
+  const StreamCount::Slot slot_;
+  std::optional<IdentityPublicKey> identity_;  // Once opened.
+  Aggregator::OpenedUpload upload_;
+  bool closed_ = false;  // The client has sent its close; the receipt is due.
+};
+
+}  // namespace veilsum::aggregator
+
+#endif  // VEILSUM_AGGREGATOR_TRANSPORT_UPLOAD_STREAM_H_

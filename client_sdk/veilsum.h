@@ -188,10 +188,11 @@ class Client {
   //   FAILED_PRECONDITION  Another Aggregate of this client is running; or the session was weaker
   //                        than the policy, of another model, or its aggregator or another client
   //                        broke the protocol, so that this client left it (see ReasonName).
-  //   ABORTED              The aggregator dropped this client (too late, for example), or ended
-  //                        the session (too few clients, for example). The next FL round may work.
+  //   ABORTED              The aggregator dropped this client (too late, for example), ended the
+  //                        session (too few clients, for example), or lost it by a restart. The
+  //                        next FL round may work.
   //   NOT_FOUND, PERMISSION_DENIED, UNAUTHENTICATED, UNIMPLEMENTED
-  //                        The aggregator does not know the task or session, or refuses the client.
+  //                        The aggregator does not know the task, or refuses the client.
   //   UNAVAILABLE          The aggregator was gone until after the session's deadlines.
   //   DEADLINE_EXCEEDED    The timeout; the text says what the last trouble was.
   //   CANCELLED            The client was destroyed.

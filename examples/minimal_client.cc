@@ -1,8 +1,9 @@
 // SPDX-FileCopyrightText: 2026 The Veilsum Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// The smallest client: adds one vector to the next session of a task and prints the mean.
-// minimal_client HOST:PORT TASK IDENTITY.pem ROOTS.pem NUMBER...
+// The smallest client: takes part in the next session of a task with a vector whose elements are
+// all VALUE, and prints the mean. FOLDER holds identity.pem, certificate.pem and private_key.pem,
+// as `veilsum init` makes them.
 
 #include <cstdlib>
 #include <fstream>
@@ -13,33 +14,37 @@
 
 #include "client_sdk/veilsum.h"
 
-static std::string Read(const char* path) {
+static std::string Read(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
 int main(int argc, char** argv) {
-  if (argc < 6) {
-    std::cerr << "usage: minimal_client HOST:PORT TASK IDENTITY.pem ROOTS.pem NUMBER...\n";
+  if (argc != 7) {
+    std::cerr << "usage: minimal_client HOST:PORT AUTHORITY.pem FOLDER TASK DIMENSION VALUE\n";
     return 2;
   }
-  std::vector<float> update;
-  for (int i = 5; i < argc; ++i) update.push_back(std::strtof(argv[i], nullptr));
-
-  auto client = veilsum::Client::Create({.target = argv[1],
-                                         .task = argv[2],
-                                         .identity_pem = Read(argv[3]),
-                                         .root_certificates_pem = Read(argv[4])});
+  const std::string folder = argv[3];
+  auto client =
+      veilsum::Client::Create({.target = argv[1],
+                               .task = argv[4],
+                               .identity_pem = Read(folder + "/identity.pem"),
+                               .root_certificates_pem = Read(argv[2]),
+                               .client_certificate_pem = Read(folder + "/certificate.pem"),
+                               .client_key_pem = Read(folder + "/private_key.pem")});
   if (!client.ok()) {
     std::cerr << client.status() << "\n";
     return 1;
   }
+
+  const std::vector<float> update(std::strtoul(argv[5], nullptr, 10),
+                                  std::strtof(argv[6], nullptr));
   auto result = (*client)->Aggregate(update, {.weight = 1});
   if (!result.ok()) {
     std::cerr << veilsum::ReasonName(result.status()) << " " << result.status() << "\n";
     return 1;
   }
-  std::cout << "mean of " << result->participants << " clients:";
-  for (float value : result->mean) std::cout << " " << value;
+  std::cout << result->participants << " clients took part";
+  if (result->has_mean) std::cout << "; the mean begins with " << result->mean[0];
   std::cout << "\n";
 }

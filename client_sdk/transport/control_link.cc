@@ -31,8 +31,9 @@ absl::StatusCode CodeOf(v1::Reason reason) {
     case v1::REASON_NOT_A_MEMBER:
       return absl::StatusCode::kPermissionDenied;
     case v1::REASON_UNKNOWN_TASK:
-    case v1::REASON_UNKNOWN_SESSION:
       return absl::StatusCode::kNotFound;
+    case v1::REASON_UNKNOWN_SESSION:  // It was there: lost with its aggregator, or long over.
+      return absl::StatusCode::kAborted;
     case v1::REASON_UNSUPPORTED:
       return absl::StatusCode::kUnimplemented;
     case v1::REASON_SESSION_FULL:

@@ -8,6 +8,7 @@
 
 #include <functional>
 #include <optional>
+#include <vector>
 
 #include "proto/participant.pb.h"
 
@@ -37,6 +38,11 @@ struct Hooks {
   std::function<std::optional<v1::ClientMessage>(v1::ClientMessage)> outgoing;
   // The same for the upload.
   std::function<std::optional<v1::UploadRequest>(v1::UploadRequest)> outgoing_upload;
+  // Sees what the aggregator says once it knows who speaks, and may change or swallow it. `say`:
+  // goes to the aggregator at once, past `outgoing`.
+  std::function<std::optional<v1::ServerMessage>(v1::ServerMessage,
+                                                 std::vector<v1::ClientMessage>& say)>
+      incoming;
   // Asked at each point, every time it is passed.
   std::function<Fault(const Point&)> at;
 };

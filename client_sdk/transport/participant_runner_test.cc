@@ -251,6 +251,7 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(FinalRefusal{v1::REASON_BAD_SIGNATURE, absl::StatusCode::kUnauthenticated},
                     FinalRefusal{v1::REASON_NOT_A_MEMBER, absl::StatusCode::kPermissionDenied},
                     FinalRefusal{v1::REASON_UNKNOWN_TASK, absl::StatusCode::kNotFound},
+                    FinalRefusal{v1::REASON_UNKNOWN_SESSION, absl::StatusCode::kAborted},
                     FinalRefusal{v1::REASON_MALFORMED, absl::StatusCode::kInvalidArgument}));
 
 TEST_F(ParticipantRunnerTest, RefusedHelloWithADelayIsTriedAgain) {

@@ -134,8 +134,17 @@ void SessionDriver::Established() {
   if (!protocol_.session_id().empty()) Step(Reconnected{});
 }
 
+bool SessionDriver::PassIncomingHook(v1::ServerMessage& message) {
+  if (options_.hooks.incoming == nullptr) return true;
+  std::vector<v1::ClientMessage> say;
+  std::optional<v1::ServerMessage> changed = options_.hooks.incoming(std::move(message), say);
+  for (v1::ClientMessage& one : say) link_->Send(std::move(one));
+  if (changed.has_value()) message = *std::move(changed);
+  return changed.has_value();
+}
+
 void SessionDriver::Received(v1::ServerMessage message) {
-  if (outcome_.has_value()) return;
+  if (outcome_.has_value() || !PassIncomingHook(message)) return;
   if (message.has_waiting()) {
     return Report(RunnerProgress::Stage::kWaiting, 0, 0, message.waiting().detail());
   }

@@ -42,6 +42,8 @@ class SessionDriver final : public ParticipantRunner,
   std::shared_ptr<ControlLink> MakeLink();
   std::optional<v1::ClientMessage> MakeHello(const v1::Challenge& challenge);
   void Established();
+  // False: a test's hook keeps the message from the protocol.
+  bool PassIncomingHook(v1::ServerMessage& message);
   void Received(v1::ServerMessage message);
   bool CallerFits();
   void RetryMessages(absl::Duration delay);

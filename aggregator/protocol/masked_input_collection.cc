@@ -116,9 +116,7 @@ std::string BelowThreshold(const Cohort& cohort, const MaskedInputPhase& phase) 
 }
 
 bool ShouldClose(const SessionState& state, const MaskedInputPhase& phase) {
-  // Those that are being folded count as answered here: they will be in the sum.
-  const uint32_t answered = phase.answered + phase.folding;
-  if (state.deadline_passed || answered == phase.expected ||
+  if (state.deadline_passed || phase.answered == phase.expected ||
       phase.expected < state.header.min_survivors()) {
     return true;
   }

@@ -183,6 +183,8 @@ TEST_F(MaskedInputTest, DropsWhoseUploadDoesNotFold) {
   talk.Step(FoldFinished{talk.client(1).id(), absl::InvalidArgumentError("padding")});
   ExpectReply(talk, MessageResult::kMalformed, v1::REASON_BAD_UPLOAD);
   EXPECT_THAT(talk.Dropped(), ElementsAre(Pair(1, v1::REASON_BAD_UPLOAD)));
+  Open(1);
+  ExpectReply(talk, MessageResult::kNotMember, v1::REASON_BAD_UPLOAD);
   for (uint32_t i : {0, 2, 3}) talk.Upload(i);
   EXPECT_EQ(talk.SentTo(0)[0].survivors().survivors(), "\x0d");
 }

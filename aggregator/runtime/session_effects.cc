@@ -215,10 +215,12 @@ void SessionRuntime::CarryOut(Finished& effect) {
     spdlog::warn("{}: aborted, {}: {}", Label(), v1::Reason_Name(effect.reason), effect.detail);
     RefuseWithoutSeat(v1::Refused::SCOPE_SESSION, effect.reason, effect.detail);
   }
-  view_.Publish();
   for (const auto& [identity, connection] : connections_) leaving_.push_back(identity);
+  // The owner knows before those who watch do: their next request finds the session ended.
+  view_.Store();
   if (!roster_closed_) listener_.roster_closed();
   listener_.finished();
+  view_.Tell();
 }
 
 // ---- Uploads ----

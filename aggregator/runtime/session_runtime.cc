@@ -167,7 +167,10 @@ std::optional<Event> SessionRuntime::EventFor(const IdentityPublicKey& identity,
       break;
   }
   services_.recorder.Message(RoundOf(phase_), metrics::MessageResult::kMalformed);
-  SendTo(identity, RefusedMessage(v1::Refused::SCOPE_MESSAGE, refusal));
+  v1::ServerMessage answer = RefusedMessage(v1::Refused::SCOPE_MESSAGE, refusal);
+  // A refusal without a round is one of the Hello: the client would leave.
+  answer.mutable_refused()->set_round(RoundOf(phase_));
+  SendTo(identity, answer);
   return std::nullopt;
 }
 

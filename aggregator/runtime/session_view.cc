@@ -82,15 +82,20 @@ void SessionView::Apply(const UnmaskOutcome& outcome) {
   changed_ = true;
 }
 
-void SessionView::Publish() {
+void SessionView::Store() {
   if (!changed_) return;
   changed_ = false;
+  untold_ = true;
   session_.set_elapsed_ms(ElapsedMs());
-  const auto snapshot = std::make_shared<const v1::Session>(session_);
-  {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    published_ = snapshot;
-  }
+  auto snapshot = std::make_shared<const v1::Session>(session_);
+  const std::lock_guard<std::mutex> lock(mutex_);
+  published_ = std::move(snapshot);
+}
+
+void SessionView::Tell() {
+  if (!untold_) return;
+  untold_ = false;
+  const SessionSnapshot snapshot = published_;  // Written on this strand alone.
   std::erase_if(watchers_, [&](const SessionWatcher& watcher) { return !watcher(snapshot); });
   if (HasEnded(session_)) watchers_.clear();
 }

@@ -40,8 +40,13 @@ class SessionView {
   void Apply(const Finished& effect);
   void Apply(const UnmaskOutcome& outcome);
 
-  // Tells what was applied since the last time, if anything.
-  void Publish();
+  // What was applied since the last time, if anything: for Get, then for those who watch.
+  void Publish() {
+    Store();
+    Tell();
+  }
+  void Store();
+  void Tell();
   void Watch(SessionWatcher watcher);
 
   const v1::Session& present() const { return session_; }
@@ -57,7 +62,8 @@ class SessionView {
   const Clock::time_point started_ = Clock::now();
   Clock::time_point phase_started_ = started_;
   v1::Session session_;
-  bool changed_ = true;
+  bool changed_ = true;  // Since Store.
+  bool untold_ = false;  // Stored since Tell.
   std::vector<SessionWatcher> watchers_;
   mutable std::mutex mutex_;
   SessionSnapshot published_;  // Under the mutex.

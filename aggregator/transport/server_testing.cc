@@ -123,6 +123,10 @@ std::unique_ptr<v1::OperatorService::Stub> TestServer::NotTheOperator() const {
   return v1::OperatorService::NewStub(Channel(server_->ports().operators, stranger_));
 }
 
+std::unique_ptr<v1::OperatorService::Stub> TestServer::Nobody() const {
+  return v1::OperatorService::NewStub(Channel(server_->ports().operators, {}));
+}
+
 TestStream::TestStream(const TestServer& server) : stub_(server.Participant()) {
   context_.set_deadline(Deadline());
   stream_ = stub_->Participate(&context_);
@@ -171,6 +175,7 @@ v1::ServerMessage TestStream::Read() {
 }
 
 absl::Status TestStream::Finish() {
+  stream_->WritesDone();
   v1::ServerMessage rest;
   while (stream_->Read(&rest)) {
   }

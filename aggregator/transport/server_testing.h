@@ -50,6 +50,8 @@ class TestServer {
   std::unique_ptr<v1::OperatorService::Stub> Operator() const;
   // As somebody whose certificate the server's authority has signed, but not the operator's.
   std::unique_ptr<v1::OperatorService::Stub> NotTheOperator() const;
+  // As somebody without a certificate.
+  std::unique_ptr<v1::OperatorService::Stub> Nobody() const;
 
  private:
   struct Credentials {
@@ -83,7 +85,7 @@ class TestStream {
   v1::ServerMessage Read();
   // The next message of any kind.
   v1::ServerMessage ReadAny();
-  // The stream's end.
+  // Says no more, and waits for the stream's end.
   absl::Status Finish();
   void Cancel() { context_.TryCancel(); }
 

@@ -1,0 +1,256 @@
+// SPDX-FileCopyrightText: 2026 The Veilsum Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Who is offered which session, without a network: connections are queues. What clients say in a
+// session is tested with the protocol core and over gRPC.
+
+#include "aggregator/runtime/aggregator.h"
+
+#include <gtest/gtest.h>
+
+#include <condition_variable>
+#include <deque>
+#include <future>
+#include <mutex>
+#include <string>
+
+#include "aggregator/config/task_rules.h"
+#include "proto/reason_status.h"
+
+namespace veilsum::aggregator {
+namespace {
+
+class FakeConnection : public ParticipantConnection {
+ public:
+  void Send(EncodedMessage message) override {
+    v1::ServerMessage parsed;
+    ASSERT_TRUE(parsed.ParseFromString(*message.bytes));
+    if (parsed.has_progress()) return;
+    const std::lock_guard<std::mutex> lock(mutex_);
+    messages_.push_back(std::move(parsed));
+    changed_.notify_all();
+  }
+  void Close(absl::Status status) override {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (!closed_.has_value()) closed_ = std::move(status);
+    changed_.notify_all();
+  }
+
+  // The next message, once it is there; an empty one if the connection was closed instead.
+  v1::ServerMessage Next() {
+    std::unique_lock<std::mutex> lock(mutex_);
+    changed_.wait(lock, [this] { return !messages_.empty() || closed_.has_value(); });
+    if (messages_.empty()) return {};
+    v1::ServerMessage message = std::move(messages_.front());
+    messages_.pop_front();
+    return message;
+  }
+  absl::Status Closed() {
+    std::unique_lock<std::mutex> lock(mutex_);
+    changed_.wait(lock, [this] { return closed_.has_value(); });
+    return *closed_;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<v1::ServerMessage> messages_;
+  std::optional<absl::Status> closed_;
+};
+
+v1::Task MakeTask(const std::string& task_id, bool on_demand) {
+  v1::Task task;
+  SetDefaultPolicies(task);
+  task.set_task_id(task_id);
+  task.mutable_vector()->set_dimension(1);
+  task.mutable_vector()->set_clip(1);
+  task.mutable_vector()->set_quantisation_bits(8);
+  task.mutable_vector()->set_max_weight(1);
+  task.set_tier(v1::TIER_SEMI_HONEST);
+  task.set_graph(v1::GRAPH_RULE_COMPLETE);
+  task.set_min_survivors(2);
+  task.set_max_clients(10);
+  task.set_audience(v1::AUDIENCE_BOTH);
+  task.set_sessions_on_demand(on_demand);
+  const absl::StatusOr<v1::Task> checked = CheckTask(task);
+  EXPECT_TRUE(checked.ok()) << checked.status();
+  return *checked;
+}
+
+class AggregatorTest : public ::testing::Test {
+ protected:
+  AggregatorTest() {
+    AggregatorOptions options;
+    options.tasks = {MakeTask("demand", true), MakeTask("started", false)};
+    options.admits = [](const IdentityPublicKey&) { return true; };
+    options.pending_upload_bytes = 1000;
+    options.max_sessions = 2;
+    options.random = [this](absl::Span<uint8_t> out) {
+      for (uint8_t& byte : out) byte = next_byte_++;
+    };
+    aggregator_ = std::make_shared<Aggregator>(std::move(options), executors_, recorder_);
+  }
+
+  ~AggregatorTest() override {
+    std::promise<void> idle;
+    aggregator_->AbortAll(v1::REASON_SHUTDOWN, "the test is over");
+    aggregator_->Drain([&] { idle.set_value(); });
+    idle.get_future().get();
+    executors_.Join();
+  }
+
+  static IdentityPublicKey Identity(char digit) {
+    return *IdentityPublicKey::FromHex(std::string(64, digit));
+  }
+
+  std::shared_ptr<FakeConnection> Connect(char identity, const std::string& task_id,
+                                          const std::string& session_id = "") {
+    const auto connection = std::make_shared<FakeConnection>();
+    v1::Hello hello;
+    hello.set_task_id(task_id);
+    hello.set_session_id(session_id);
+    aggregator_->Connect(Identity(identity), hello, connection);
+    return connection;
+  }
+
+  template <class T, class Call>
+  absl::StatusOr<T> Ask(Call call) {
+    std::promise<absl::StatusOr<T>> promise;
+    call([&](absl::StatusOr<T> answer) { promise.set_value(std::move(answer)); });
+    return promise.get_future().get();
+  }
+  absl::StatusOr<v1::Session> StartSession(const std::string& task_id) {
+    v1::StartSessionRequest request;
+    request.set_task_id(task_id);
+    return Ask<v1::Session>(
+        [&](Answer<v1::Session> answer) { aggregator_->StartSession(request, answer); });
+  }
+  absl::StatusOr<v1::Session> AbortSession(const std::string& session_id) {
+    v1::AbortSessionRequest request;
+    request.set_session_id(session_id);
+    return Ask<v1::Session>(
+        [&](Answer<v1::Session> answer) { aggregator_->AbortSession(request, answer); });
+  }
+
+  static std::string SessionOf(const v1::ServerMessage& offer) {
+    v1::SessionHeader header;
+    EXPECT_TRUE(offer.has_offer()) << offer.DebugString();
+    EXPECT_TRUE(header.ParseFromString(offer.offer().header()));
+    return header.session_id();
+  }
+
+  uint8_t next_byte_ = 1;
+  metrics::NullRecorder recorder_;
+  Executors executors_{2};
+  std::shared_ptr<Aggregator> aggregator_;
+};
+
+TEST_F(AggregatorTest, ClientsOfOneTaskMeetInOneSessionOnDemand) {
+  const auto one = Connect('2', "demand");
+  const auto two = Connect('3', "demand");
+  EXPECT_EQ(SessionOf(one->Next()), SessionOf(two->Next()));
+}
+
+TEST_F(AggregatorTest, ClientsWaitForASessionThatAnOperatorStarts) {
+  const auto one = Connect('2', "started");
+  EXPECT_TRUE(one->Next().has_waiting());
+  const auto session = StartSession("started");
+  ASSERT_TRUE(session.ok()) << session.status();
+  EXPECT_EQ(SessionOf(one->Next()), session->session_id());
+  EXPECT_EQ(SessionOf(Connect('3', "started")->Next()), session->session_id());
+}
+
+TEST_F(AggregatorTest, WhoTalksWhileWaitingIsTooEarlyAndMayLeave) {
+  const auto one = Connect('2', "started");
+  EXPECT_TRUE(one->Next().has_waiting());
+  v1::ClientMessage message;
+  message.mutable_share_keys();
+  std::promise<void> done;
+  aggregator_->Receive(one, message, [&] { done.set_value(); });
+  done.get_future().get();
+  EXPECT_EQ(one->Next().refused().reason(), v1::REASON_EARLY);
+  message.mutable_withdraw();
+  aggregator_->Receive(one, message, [] {});
+  EXPECT_TRUE(one->Closed().ok());
+}
+
+TEST_F(AggregatorTest, TheEndOfASessionIsToldAndTheNextOneOpens) {
+  const auto inside = Connect('2', "demand");
+  const std::string session_id = SessionOf(inside->Next());
+  ASSERT_TRUE(AbortSession(session_id).ok());
+  const v1::ServerMessage told = inside->Next();
+  EXPECT_EQ(told.refused().scope(), v1::Refused::SCOPE_SESSION);
+  EXPECT_EQ(told.refused().reason(), v1::REASON_ABORTED_BY_OPERATOR);
+  EXPECT_TRUE(inside->Closed().ok());
+  EXPECT_NE(SessionOf(Connect('2', "demand")->Next()), session_id);
+}
+
+TEST_F(AggregatorTest, AClientOfAnEndedSessionLearnsHowItEnded) {
+  const std::string session_id = SessionOf(Connect('2', "demand")->Next());
+  ASSERT_TRUE(AbortSession(session_id).ok());
+  const auto back = Connect('2', "demand", session_id);
+  EXPECT_NE(back->Next().refused().reason(), v1::REASON_UNSPECIFIED);
+  EXPECT_TRUE(back->Closed().ok());
+}
+
+TEST_F(AggregatorTest, TheNewestConnectionIsServedAndItsSessionKnowsIt) {
+  const auto old_connection = Connect('2', "demand");
+  const std::string session_id = SessionOf(old_connection->Next());
+  const auto resumed = Connect('2', "demand", session_id);
+  EXPECT_EQ(SessionOf(resumed->Next()), session_id);
+  EXPECT_EQ(old_connection->Closed().code(), absl::StatusCode::kAborted);
+  // What the old one says is ignored; what the new one says is answered.
+  v1::ClientMessage message;
+  std::promise<void> done;
+  aggregator_->Receive(old_connection, message, [&] { done.set_value(); });
+  done.get_future().get();
+  aggregator_->Receive(resumed, message, [] {});
+  EXPECT_EQ(resumed->Next().refused().reason(), v1::REASON_MALFORMED);
+  EXPECT_EQ(old_connection->Next().message_case(), v1::ServerMessage::MESSAGE_NOT_SET);
+}
+
+TEST_F(AggregatorTest, OneIdentityMayTakePartInTwoTasks) {
+  const auto one = Connect('2', "demand");
+  const auto two = Connect('2', "started");
+  EXPECT_TRUE(one->Next().has_offer());
+  EXPECT_TRUE(two->Next().has_waiting());
+}
+
+TEST_F(AggregatorTest, ASessionOfAnotherTaskIsRefused) {
+  const std::string session_id = SessionOf(Connect('2', "demand")->Next());
+  const auto lost = Connect('3', "started", session_id);
+  EXPECT_EQ(lost->Next().refused().reason(), v1::REASON_WRONG_SESSION);
+  EXPECT_FALSE(lost->Closed().ok());
+}
+
+TEST_F(AggregatorTest, AtTheLimitOfSessionsClientsWaitForOneToEnd) {
+  v1::Task more = MakeTask("more", true);
+  ASSERT_TRUE(
+      Ask<v1::Task>([&](Answer<v1::Task> answer) { aggregator_->CreateTask(more, answer); }).ok());
+  const std::string session_id = SessionOf(Connect('2', "demand")->Next());
+  ASSERT_TRUE(StartSession("started").ok());
+  EXPECT_EQ(ReasonOf(StartSession("more").status()), v1::REASON_OVERLOADED);
+  const auto waiting = Connect('3', "more");
+  EXPECT_TRUE(waiting->Next().has_waiting());
+  ASSERT_TRUE(AbortSession(session_id).ok());
+  EXPECT_TRUE(waiting->Next().has_offer());
+}
+
+TEST_F(AggregatorTest, DrainingRefusesWhoWaitsAndKeepsWhatRuns) {
+  const auto inside = Connect('2', "demand");
+  const std::string session_id = SessionOf(inside->Next());
+  const auto waiting = Connect('3', "started");
+  EXPECT_TRUE(waiting->Next().has_waiting());
+  std::promise<void> idle;
+  aggregator_->Drain([&] { idle.set_value(); });
+  EXPECT_EQ(waiting->Next().refused().reason(), v1::REASON_DRAINING);
+  EXPECT_EQ(ReasonOf(StartSession("started").status()), v1::REASON_DRAINING);
+  EXPECT_EQ(Connect('4', "demand")->Next().refused().reason(), v1::REASON_DRAINING);
+  // The session still takes its own clients back.
+  EXPECT_EQ(SessionOf(Connect('2', "demand", session_id)->Next()), session_id);
+  ASSERT_TRUE(AbortSession(session_id).ok());
+  idle.get_future().get();
+}
+
+}  // namespace
+}  // namespace veilsum::aggregator

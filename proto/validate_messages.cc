@@ -194,7 +194,7 @@ absl::Status ValidateSessionResult(const SessionResult& message) {
   FieldCheck check("result");
   check.Range("included", message.included(), limits::kMinSurvivors, limits::kMaxClients)
       .Bytes("survivor_root", message.survivor_root(), limits::kDigestBytes)
-      .Bytes("result_digest", message.result_digest(), limits::kDigestBytes);
+      .BytesOrAbsent("result_digest", message.result_digest(), limits::kDigestBytes);
   return std::move(check).status();
 }
 

@@ -369,7 +369,9 @@ TEST(ValidateTest, UploadDownloadAndResult) {
   RunCases<S>(result, ValidateSessionResult,
               {{"result.included: ", [](S& s) { s.set_included(1); }},
                {"result.survivor_root: ", [](S& s) { s.clear_survivor_root(); }},
-               {"result.result_digest: ", [](S& s) { s.clear_result_digest(); }}});
+               {"result.result_digest: ", [](S& s) { s.set_result_digest("short"); }}});
+  result.clear_result_digest();
+  EXPECT_TRUE(ValidateSessionResult(result).ok());
 }
 
 }  // namespace

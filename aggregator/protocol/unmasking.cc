@@ -180,8 +180,9 @@ MessagePtr MakeResult(const SessionState& state, const UnmaskingPhase& phase, ui
     v1::SessionResult* result = message.mutable_result();
     result->set_included(included);
     result->set_survivor_root(crypto::ToString(phase.survivor_root));
-    result->set_result_digest(crypto::ToString(outcome.result_digest));
+    // Not even its digest to those outside the audience: small sums can be guessed.
     if (state.header.audience() != v1::AUDIENCE_OPERATOR) {
+      result->set_result_digest(crypto::ToString(outcome.result_digest));
       result->set_total_bytes(outcome.total_bytes);
     }
   });

@@ -124,6 +124,8 @@ TEST(UnmaskingTest, KeepsTheSumFromParticipantsOutsideTheAudience) {
   talk.Step(GoodOutcome());
   EXPECT_EQ(talk.SentTo(0)[0].result().included(), 4u);
   EXPECT_EQ(talk.SentTo(0)[0].result().total_bytes(), 0u);
+  // A hash of numbers that can be guessed is as good as the numbers.
+  EXPECT_EQ(talk.SentTo(0)[0].result().result_digest(), "");
 }
 
 TEST(UnmaskingTest, NeedsOnlyThresholdAnswersAtTheDeadline) {

@@ -356,6 +356,7 @@ TEST_F(ResultTest, IsNotDownloadedWhereItIsForTheOperator) {
   ReachResult(header);
   v1::ServerMessage result = HonestResult();
   result.mutable_result()->set_total_bytes(0);
+  result.mutable_result()->clear_result_digest();
   const Effects effects = TellFirst(result);
   ASSERT_EQ(effects.size(), 1u);
   EXPECT_TRUE(Find<Finished>(effects).status.ok());
@@ -387,7 +388,8 @@ TEST_F(ResultTest, OfOtherSurvivorsOrAnotherSizeIsRefused) {
       [](auto& result) { result.set_survivor_root(std::string(32, 'x')); },
       [](auto& result) { result.set_total_bytes(result.total_bytes() + 1); },
       [](auto& result) { result.set_total_bytes(0); },
-      [](auto& result) { result.set_result_digest("short"); }};
+      [](auto& result) { result.set_result_digest("short"); },
+      [](auto& result) { result.clear_result_digest(); }};
   for (const auto& bend : bends) {
     ReachResult(TestHeader(5));
     v1::ServerMessage result = HonestResult();

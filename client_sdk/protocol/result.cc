@@ -37,6 +37,9 @@ absl::Status CheckAnnounced(const AwaitingResult& phase, const v1::SessionResult
     return Refused(
         absl::StrCat("the result must be ", expected, " bytes, is ", result.total_bytes()));
   }
+  if (ResultIsForParticipants(header) && result.result_digest().empty()) {
+    return Refused("the result was announced without its digest");
+  }
   return absl::OkStatus();
 }
 

@@ -13,7 +13,9 @@
 namespace veilsum::aggregator {
 namespace {
 
-// An open upload that got no byte for this long may be cut off when another needs its room.
+// An open upload that did not advance by this part of its bytes for this long may be cut off when
+// another needs its room. So nobody holds room for longer than the product of the two.
+constexpr uint64_t kAdvances = 32;
 constexpr std::chrono::seconds kStalled{10};
 constexpr absl::Duration kRetryAfter = absl::Milliseconds(500);
 
@@ -29,19 +31,27 @@ absl::Status TakenOver() { return absl::AbortedError("a newer upload of this cli
 
 struct PendingUploads::Upload {
   Upload(uint64_t total_bytes, std::chrono::steady_clock::time_point now)
-      : total_bytes(total_bytes), last_byte(now) {}
+      : total_bytes(total_bytes), last_advance(now) {}
 
   const uint64_t total_bytes;
   std::mutex mutex;
   // All below: under the mutex.
   std::string bytes;
   crypto::Sha256Hasher hasher;
-  std::chrono::steady_clock::time_point last_byte;
+  std::chrono::steady_clock::time_point last_advance;
+  uint64_t bytes_then = 0;
   uint64_t writer = 0;  // The newest one's number.
   bool has_writer = false;
   bool sealed = false;
   absl::Status ended;  // Not OK once it was discarded or evicted.
   CutOff cut_off;      // The newest writer's.
+
+  // Under the mutex. A new connection alone is no advance, nor is a trickle.
+  void NoteBytes(std::chrono::steady_clock::time_point now) {
+    if (bytes.size() == bytes_then || bytes.size() - bytes_then < total_bytes / kAdvances) return;
+    bytes_then = bytes.size();
+    last_advance = now;
+  }
 
   // Under the mutex. What to call to end the writer with `why`.
   void CutOffWriter(const absl::Status& why, std::vector<std::function<void()>>& calls) {
@@ -82,7 +92,7 @@ class PendingUploads::Writer : public UploadWriter {
     }
     upload_->bytes.append(payload.data(), payload.size());
     upload_->hasher.Update(crypto::AsBytes(payload));
-    upload_->last_byte = clock_();
+    upload_->NoteBytes(clock_());
     offset_ += payload.size();
     return absl::OkStatus();
   }
@@ -138,7 +148,6 @@ absl::StatusOr<std::unique_ptr<UploadWriter>> PendingUploads::Open(const UploadK
       upload->CutOffWriter(TakenOver(), calls);
       upload->cut_off = std::move(cut_off);
       upload->has_writer = true;
-      upload->last_byte = clock_();
       writer = std::make_unique<Writer>(upload, ++upload->writer, upload->bytes.size(), clock_);
     }
   }
@@ -164,8 +173,8 @@ bool PendingUploads::MakeRoom(uint64_t bytes, Calls& calls) {
   return true;
 }
 
-// Under mutex_. The one without a byte for longest, of those without a writer or with a stalled
-// one.
+// Under mutex_. The one that has not advanced for longest, of those without a writer or with a
+// stalled one.
 PendingUploads::UploadMap::iterator PendingUploads::FindVictim() {
   const auto stalled_before = clock_() - kStalled;
   auto victim = uploads_.end();
@@ -173,10 +182,10 @@ PendingUploads::UploadMap::iterator PendingUploads::FindVictim() {
   for (auto at = uploads_.begin(); at != uploads_.end(); ++at) {
     const std::lock_guard<std::mutex> lock(at->second->mutex);
     const Upload& upload = *at->second;
-    if (upload.sealed || (upload.has_writer && upload.last_byte > stalled_before)) continue;
-    if (victim == uploads_.end() || upload.last_byte < oldest) {
+    if (upload.sealed || (upload.has_writer && upload.last_advance > stalled_before)) continue;
+    if (victim == uploads_.end() || upload.last_advance < oldest) {
       victim = at;
-      oldest = upload.last_byte;
+      oldest = upload.last_advance;
     }
   }
   return victim;

@@ -118,6 +118,33 @@ TEST_F(PendingUploadsTest, AStalledUploadGivesWay) {
   EXPECT_EQ(ReasonOf(writer->Append(0, "a")), v1::REASON_OVERLOADED);
 }
 
+// One client of a budget that holds one upload would shut out all others until the phase closes.
+TEST_F(PendingUploadsTest, RoomIsNotHeldByComingBackWithoutBytes) {
+  auto writer = *uploads_->Open(Key('2'), 6, Into(first_end_));
+  now_ += std::chrono::seconds(6);
+  writer = *uploads_->Open(Key('2'), 6, Into(first_end_));
+  now_ += std::chrono::seconds(6);
+  EXPECT_TRUE(uploads_->Open(Key('3'), 6, Into(second_end_)).ok());
+}
+
+TEST_F(PendingUploadsTest, RoomIsNotHeldByATrickle) {
+  const auto uploads = std::make_shared<PendingUploads>(1000, recorder_, [this] { return now_; });
+  const auto open = [&](char client) { return uploads->Open(Key(client), 960, Into(second_end_)); };
+  auto writer = *open('2');
+  const auto send = [&](uint64_t offset, size_t bytes) {
+    now_ += std::chrono::seconds(6);
+    return writer->Append(offset, std::string(bytes, 'x'));
+  };
+  // As fast as it has to be: it may finish.
+  ASSERT_TRUE(send(0, 30).ok());
+  ASSERT_TRUE(send(30, 30).ok());
+  EXPECT_FALSE(open('3').ok());
+  ASSERT_TRUE(send(60, 1).ok());
+  ASSERT_TRUE(send(61, 1).ok());
+  EXPECT_TRUE(open('3').ok());
+  EXPECT_EQ(ReasonOf(send(62, 1)), v1::REASON_OVERLOADED);
+}
+
 TEST_F(PendingUploadsTest, ASealedUploadNeverGivesWay) {
   auto writer = *uploads_->Open(Key('2'), 6, Into(first_end_));
   ASSERT_TRUE(writer->Append(0, "abcdef").ok());

@@ -1,0 +1,220 @@
+// SPDX-FileCopyrightText: 2026 The Veilsum Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Random conversations: clients say anything, in any order, well or badly. What must hold:
+//   1. Every message is answered by exactly one reply, an upload that is folded by one later.
+//   2. Phases start in order, each at most once, and only after the one before it closed.
+//   3. Nobody is dropped twice.
+//   4. The session ends exactly once, at the latest with the deadlines, and after that nothing but
+//      replies and sends happens.
+
+#include <map>
+#include <random>
+#include <set>
+
+#include "aggregator/protocol/conversation_testing.h"
+#include "crypto/primitives/transcript_hash.h"
+#include "gtest/gtest.h"
+
+namespace veilsum::aggregator {
+namespace {
+
+constexpr uint32_t kClients = 5;
+constexpr Phase kPhases[] = {Phase::kAdvertiseKeys, Phase::kShareKeys,
+                             Phase::kMaskedInputCollection, Phase::kUnmasking};
+
+class RandomConversation {
+ public:
+  explicit RandomConversation(uint32_t seed)
+      : random_(seed), talk_(TestHeader(kClients), 0.1 * (5 + Below(6))) {
+    Check(/*replies=*/0);
+  }
+
+  void Run() {
+    for (int i = 0; i < 120; ++i) Act();
+    // Whatever was begun comes to its end.
+    for (const Phase phase : kPhases) {
+      FinishFolds();
+      Step(DeadlinePassed{phase}, 0);
+      FinishFolds();
+    }
+    FinishUnmasking();
+    EXPECT_EQ(finished_, 1);
+    EXPECT_TRUE(talk_.protocol().finished());
+    for (int i = 0; i < 20; ++i) Act();
+  }
+
+  bool completed() const { return completed_; }
+
+ private:
+  uint32_t Below(uint32_t bound) { return random_() % bound; }
+  bool Rarely() { return Below(10) == 0; }
+
+  void Act() {
+    const uint32_t i = Below(kClients);
+    const IdentityPublicKey from = talk_.client(i).id();
+    const uint32_t action = Rarely() || phases_.empty() ? Below(100) : FittingAction();
+    if (action < 20) {
+      v1::AdvertiseKeys message = talk_.Advertisement(Rarely() ? Below(kClients) : i);
+      if (Rarely()) Spoil(*message.mutable_entry());
+      if (Rarely()) Spoil(*message.mutable_signature());
+      Step(AdvertiseKeysReceived{from, message}, 1);
+    } else if (action < 40) {
+      Step(ShareKeysReceived{from, Signed(i, crypto::ProtocolRound::kShareKeys)}, 1);
+    } else if (action < 50) {
+      OpenUpload(i);
+    } else if (action < 62) {
+      CompleteUpload(i);
+    } else if (action < 72) {
+      FinishFolds();
+    } else if (action < 92) {
+      Step(UnmaskingReceived{from, Signed(i, crypto::ProtocolRound::kUnmasking)}, 1);
+    } else if (action < 94) {
+      Step(LeastTimePassed{kPhases[Below(4)]}, 0);
+    } else if (action < 95) {
+      Step(DeadlinePassed{kPhases[Below(4)]}, 0);
+    } else if (action < 98) {
+      Step(ClientResumed{from, static_cast<v1::Outcome>(Below(7))}, 0);
+    } else if (action < 99) {
+      Step(ClientWithdrew{from, v1::Withdraw()}, 1);
+    } else {
+      FinishUnmasking();
+    }
+  }
+
+  // One that belongs to the present phase, so that sessions get somewhere.
+  uint32_t FittingAction() {
+    switch (*phases_.rbegin()) {
+      case Phase::kAdvertiseKeys:
+        return 0;
+      case Phase::kShareKeys:
+        return 20;
+      case Phase::kMaskedInputCollection:
+        return 40 + Below(32);
+      default:
+        return unmasking_ ? 99 : 72;
+    }
+  }
+
+  void Spoil(std::string& bytes) {
+    if (bytes.empty() || Rarely()) {
+      bytes.push_back('x');
+    } else {
+      bytes[Below(static_cast<uint32_t>(bytes.size()))] ^= 1 << Below(8);
+    }
+  }
+
+  v1::SignedMessage Signed(uint32_t i, crypto::ProtocolRound round) {
+    if (talk_.protocol().transcript() == nullptr || talk_.protocol().shape().clients < kClients) {
+      v1::SignedMessage garbage;
+      garbage.set_signature(std::string(64, 'x'));
+      return garbage;
+    }
+    std::string body = round == crypto::ProtocolRound::kShareKeys
+                           ? talk_.ShareKeysBody(i).SerializeAsString()
+                           : talk_.UnmaskingBody(i, survivors_).SerializeAsString();
+    if (Rarely()) Spoil(body);
+    v1::SignedMessage message = talk_.SignBody(Rarely() ? Below(kClients) : i, round, body);
+    if (Rarely()) Spoil(*message.mutable_signature());
+    return message;
+  }
+
+  void OpenUpload(uint32_t i) {
+    if (talk_.protocol().transcript() == nullptr) return;
+    const uint64_t length = talk_.UploadBytes() + (Below(30) == 0 ? 1 : 0);
+    Step(UploadOpened{talk_.client(i).id(), talk_.OpenUpload(i, length)}, 1);
+  }
+
+  void CompleteUpload(uint32_t i) {
+    if (talk_.protocol().transcript() == nullptr) return;
+    const Digest digest = talk_.UploadDigest(i);
+    const Digest claimed = talk_.UploadDigest(Below(30) == 0 ? i + 1 : i);
+    Step(UploadCompleted{talk_.client(i).id(), digest, talk_.CloseUpload(i, claimed)}, 1);
+  }
+
+  void FinishFolds() {
+    for (const IdentityPublicKey& from : std::exchange(folding_, {})) {
+      const absl::Status status =
+          Below(30) == 0 ? absl::InvalidArgumentError("padding") : absl::OkStatus();
+      Step(FoldFinished{from, status}, 1);
+    }
+  }
+
+  void FinishUnmasking() {
+    if (!std::exchange(unmasking_, false)) return;
+    Step(UnmaskFinished{UnmaskOutcome{crypto::Sha256({}), 2}}, 0);
+  }
+
+  void Step(Event event, int replies) {
+    talk_.Step(std::move(event));
+    Check(replies);
+  }
+
+  void Check(int replies) {
+    const bool ended_before = finished_ != 0;
+    for (const Effect& effect : talk_.effects) {
+      if (std::holds_alternative<Reply>(effect)) {
+        --replies;
+        continue;
+      }
+      if (const Fold* fold = std::get_if<Fold>(&effect)) {
+        --replies;  // It comes with FoldFinished.
+        folding_.push_back(fold->from);
+      } else if (const PhaseStarted* started = std::get_if<PhaseStarted>(&effect)) {
+        EXPECT_TRUE(phases_.insert(started->phase).second);
+        EXPECT_EQ(phases_.size(), closed_ + 1);
+      } else if (std::holds_alternative<PhaseClosed>(effect)) {
+        ++closed_;
+        EXPECT_EQ(phases_.size(), closed_);
+      } else if (const ClientDropped* dropped = std::get_if<ClientDropped>(&effect)) {
+        EXPECT_TRUE(dropped_.insert(dropped->who).second);
+      } else if (std::holds_alternative<Unmask>(effect)) {
+        unmasking_ = true;
+      } else if (const Finished* finished = std::get_if<Finished>(&effect)) {
+        ++finished_;
+        completed_ = finished->reason == v1::REASON_UNSPECIFIED;
+      } else if (const Send* send = std::get_if<Send>(&effect)) {
+        NoteSurvivors(*send->message);
+        continue;
+      } else if (std::holds_alternative<DiscardUpload>(effect)) {
+        continue;
+      }
+      EXPECT_FALSE(ended_before) << "effect " << effect.index() << " after the end";
+    }
+    EXPECT_EQ(replies, 0);
+  }
+
+  void NoteSurvivors(const v1::ServerMessage& message) {
+    if (!message.has_survivors() || message.survivors().survivors().empty()) return;
+    const uint8_t bitmap = static_cast<uint8_t>(message.survivors().survivors()[0]);
+    for (uint32_t i = 0; i < kClients; ++i) survivors_[i] = (bitmap >> i) & 1;
+  }
+
+  std::mt19937 random_;
+  Conversation talk_;
+  std::vector<bool> survivors_ = std::vector<bool>(kClients);
+  std::vector<IdentityPublicKey> folding_;
+  std::set<Phase> phases_;
+  size_t closed_ = 0;
+  std::set<IdentityPublicKey> dropped_;
+  bool unmasking_ = false;
+  int finished_ = 0;
+  bool completed_ = false;
+};
+
+TEST(RandomConversationTest, KeepsItsPromises) {
+  int completed = 0;
+  for (uint32_t seed = 0; seed < 400; ++seed) {
+    SCOPED_TRACE(seed);
+    RandomConversation conversation(seed);
+    conversation.Run();
+    completed += conversation.completed();
+    if (HasFailure()) break;
+  }
+  // Or the test does not get far into sessions.
+  EXPECT_GT(completed, 20);
+  EXPECT_LT(completed, 380);
+}
+
+}  // namespace
+}  // namespace veilsum::aggregator

@@ -12,6 +12,8 @@
 #include "absl/strings/str_cat.h"
 #include "client_sdk/protocol/phases.h"
 #include "client_sdk/protocol/rounds.h"
+#include "proto/cut_text.h"
+#include "proto/limits.h"
 #include "proto/reason_status.h"
 #include "proto/validate.h"
 
@@ -235,7 +237,7 @@ struct ParticipantProtocol::State {
     Send send;
     v1::Withdraw& withdraw = *send.message.mutable_withdraw();
     withdraw.set_reason(reason);
-    withdraw.set_detail(std::string(detail));
+    withdraw.set_detail(std::string(CutText(detail, limits::kMaxDetailBytes)));
     effects.push_back(std::move(send));
   }
 

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "absl/time/time.h"
+#include "proto/cut_text.h"
 #include "proto/limits.h"
 #include "proto/reason_status.h"
 #include "proto/rpc_error/error_details.pb.h"
@@ -65,7 +66,7 @@ absl::Status WithDetail(absl::Status status, const google::protobuf::Any& any) {
 grpc::Status ToGrpcStatus(const absl::Status& status) {
   if (status.ok()) return grpc::Status::OK;
   const int code = static_cast<int>(status.code());
-  const std::string message(status.message().substr(0, limits::kMaxDetailBytes));
+  const std::string message(CutText(status.message(), limits::kMaxDetailBytes));
   const absl::string_view reason = ReasonName(ReasonOf(status));
   const absl::Duration retry_after = RetryAfterOf(status);
   if (reason.empty() && retry_after <= absl::ZeroDuration()) {

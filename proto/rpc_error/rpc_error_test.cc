@@ -54,6 +54,15 @@ TEST(RpcError, LongMessageIsCut) {
   EXPECT_EQ(status.error_message().size(), limits::kMaxDetailBytes);
 }
 
+TEST(RpcError, ACutCharacterDoesNotCostTheReason) {
+  std::string text(limits::kMaxDetailBytes - 1, 'x');
+  text += "\xe2\x82\xac";  // €
+  const absl::Status status =
+      FromGrpcStatus(ToGrpcStatus(MakeError(absl::StatusCode::kAborted, v1::REASON_LATE, text)));
+  EXPECT_EQ(ReasonOf(status), v1::REASON_LATE);
+  EXPECT_EQ(status.message(), std::string(limits::kMaxDetailBytes - 1, 'x'));
+}
+
 TEST(RpcError, GarbageFromPeerIsIgnored) {
   const absl::Status status =
       FromGrpcStatus(grpc::Status(grpc::StatusCode::ABORTED, "text", "\xff\xff no protobuf"));

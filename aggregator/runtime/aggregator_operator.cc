@@ -9,6 +9,7 @@
 #include "aggregator/config/task_rules.h"
 #include "aggregator/runtime/aggregator.h"
 #include "aggregator/runtime/names.h"
+#include "proto/cut_text.h"
 #include "proto/limits.h"
 #include "proto/reason_status.h"
 #include "proto/vector_arithmetic.h"
@@ -118,7 +119,7 @@ void Aggregator::AbortSession(v1::AbortSessionRequest request, Answer<v1::Sessio
     if (!(*entry)->running) {
       return answer(StatusFor(v1::REASON_LATE, "the session has ended already"));
     }
-    std::string detail = request.detail().substr(0, limits::kMaxDetailBytes);
+    std::string detail(CutText(request.detail(), limits::kMaxDetailBytes));
     if (detail.empty()) detail = "aborted by the operator";
     const std::shared_ptr<SessionRuntime> session = (*entry)->runtime;
     session->Abort(v1::REASON_ABORTED_BY_OPERATOR, std::move(detail));

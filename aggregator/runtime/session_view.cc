@@ -7,9 +7,14 @@
 
 #include "aggregator/runtime/names.h"
 #include "crypto/primitives/bytes.h"
+#include "proto/cut_text.h"
+#include "proto/limits.h"
 
 namespace veilsum::aggregator {
 namespace {
+
+// So that the report of a session is one message, whatever its clients said.
+constexpr size_t kMostDetailBytes = limits::kMaxDetailBytes / 2;
 
 uint64_t MillisecondsSince(std::chrono::steady_clock::time_point start) {
   const auto passed = std::chrono::steady_clock::now() - start;
@@ -55,12 +60,14 @@ void SessionView::Apply(const Progress& effect) {
   changed_ = true;
 }
 
+// Also where clients leave and come back before the roster closes, each with a long farewell.
 void SessionView::Apply(const ClientDropped& effect) {
+  if (session_.dropouts_size() == static_cast<int>(limits::kMaxClients)) return;
   v1::Dropout& dropout = *session_.add_dropouts();
   dropout.set_identity(crypto::ToString(effect.who.bytes()));
   dropout.set_round(RoundOf(effect.phase));
   dropout.set_reason(effect.reason);
-  dropout.set_detail(effect.detail);
+  dropout.set_detail(std::string(CutText(effect.detail, kMostDetailBytes)));
   changed_ = true;
 }
 
@@ -77,7 +84,9 @@ void SessionView::Apply(const Finished& effect) {
 }
 
 void SessionView::Apply(const UnmaskOutcome& outcome) {
-  session_.set_result_digest(crypto::ToString(outcome.result_digest));
+  if (session_.header().audience() != v1::AUDIENCE_PARTICIPANTS) {
+    session_.set_result_digest(crypto::ToString(outcome.result_digest));
+  }
   session_.set_result_bytes(outcome.total_bytes);
   changed_ = true;
 }

@@ -6,6 +6,7 @@
 #include "aggregator/runtime/aggregator.h"
 
 #include <array>
+#include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -133,9 +134,10 @@ void Aggregator::OpenOnDemand(TaskEntry& task) {
 }
 
 void Aggregator::RosterClosed(const std::string& session_id) {
-  for (auto& [task_id, task] : tasks_) {
-    if (task.open != nullptr && task.open->session_id() == session_id) task.open.reset();
-  }
+  const auto session = FindLiveSession(session_id);
+  if (!session.ok()) return;
+  TaskEntry& task = tasks_.at((*session)->task_id());
+  if (task.open == *session) task.open.reset();
 }
 
 void Aggregator::SessionFinished(const std::string& session_id) {
@@ -155,9 +157,11 @@ void Aggregator::SessionFinished(const std::string& session_id) {
     if (running_ == 0 && idle_) std::exchange(idle_, nullptr)();
     return;
   }
-  for (auto& [task_id, waiting] : tasks_) {
-    if (AnyoneWaits(task_id)) OpenOnDemand(waiting);
+  std::set<std::string> waited_for;
+  for (const auto& [connection, client] : connections_) {
+    if (client.session == nullptr) waited_for.insert(client.task_id);
   }
+  for (const std::string& task_id : waited_for) OpenOnDemand(tasks_.at(task_id));
 }
 
 // The oldest first: their sums and seats, later their reports.

@@ -118,7 +118,6 @@ class Aggregator : public std::enable_shared_from_this<Aggregator> {
   void RosterClosed(const std::string& session_id);
   void SessionFinished(const std::string& session_id);
   void ForgetOldSessions();
-  bool AnyoneWaits(const std::string& task_id) const;
 
   ConnectionEntry* Find(const ConnectionPtr& connection);
   absl::Status Admit(const IdentityPublicKey& identity, const v1::Hello& hello);

@@ -126,13 +126,6 @@ void Aggregator::TellToWait(ConnectionEntry& entry, absl::string_view detail) {
   entry.connection->Send(Encode(message));
 }
 
-bool Aggregator::AnyoneWaits(const std::string& task_id) const {
-  for (const auto& [connection, entry] : connections_) {
-    if (entry.session == nullptr && entry.task_id == task_id) return true;
-  }
-  return false;
-}
-
 void Aggregator::Receive(ConnectionPtr connection, v1::ClientMessage message,
                          std::function<void()> done) {
   const auto shared = std::make_shared<v1::ClientMessage>(std::move(message));

@@ -5,7 +5,6 @@
 
 #include <array>
 #include <cstdint>
-#include <utility>
 
 #include "absl/status/status.h"
 #include "crypto/certificates/pem.h"

@@ -4,7 +4,6 @@
 #include "crypto/certificates/pem.h"
 
 #include <limits>
-#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"

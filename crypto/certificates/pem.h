@@ -20,7 +20,6 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "crypto/primitives/bytes.h"
 #include "crypto/primitives/secret.h"
 
 namespace veilsum::crypto {

@@ -36,10 +36,6 @@ int64_t Billionths(double rate) {
   return std::max<int64_t>(1, std::llround(rate * static_cast<double>(kBillion)));
 }
 
-uint32_t FloorOfShare(int64_t billionths, uint32_t clients) {
-  return static_cast<uint32_t>(billionths * clients / kBillion);
-}
-
 absl::Status CheckRate(absl::string_view name, double rate) {
   if (IsFraction(rate) && Billionths(rate) < kBillion) return absl::OkStatus();
   return absl::InvalidArgumentError(
@@ -88,8 +84,8 @@ absl::Status CheckRatesTogether(const GraphRequest& request) {
 }
 
 Population Count(const GraphRequest& request) {
-  return {request.tier, request.clients, FloorOfShare(Billionths(request.corrupt), request.clients),
-          FloorOfShare(Billionths(request.dropout), request.clients)};
+  return {request.tier, request.clients, FloorOfRate(request.corrupt, request.clients),
+          FloorOfRate(request.dropout, request.clients)};
 }
 
 // The complete graph counts at least one corrupted client wherever any is feared.
@@ -223,6 +219,10 @@ absl::StatusOr<GraphParameters> PlanHarary(const Population& population) {
 }
 
 }  // namespace
+
+uint32_t FloorOfRate(double rate, uint32_t clients) {
+  return static_cast<uint32_t>(Billionths(rate) * clients / kBillion);
+}
 
 absl::StatusOr<GraphParameters> PlanGraph(const GraphRequest& request) {
   if (absl::Status status = CheckRequest(request); !status.ok()) return status;

@@ -29,6 +29,9 @@ struct GraphRequest {
   double dropout = 0;    // δ: at most floor(δn) clients fall away
 };
 
+// floor(rate · clients), with the rate rounded as above. For a rate in [0, 1).
+uint32_t FloorOfRate(double rate, uint32_t clients);
+
 struct GraphParameters {
   uint32_t degree = 0;     // k: neighbours of each client, itself not counted
   uint32_t threshold = 0;  // t: shares that open a secret; fewer tell nothing

@@ -36,6 +36,13 @@ std::string Answer(const GraphRequest& request) {
   return absl::StrCat(parameters->degree, ",", parameters->threshold);
 }
 
+TEST(FloorOfRateTest, CountsDecimalRatesAsPeopleDo) {
+  EXPECT_EQ(FloorOfRate(0, 100), 0u);
+  EXPECT_EQ(FloorOfRate(0.29, 100), 29u);  // 0.29 · 100 is a little less in binary.
+  EXPECT_EQ(FloorOfRate(0.299, 100), 29u);
+  EXPECT_EQ(FloorOfRate(0.999999999, 1'000'000'000), 999'999'999u);
+}
+
 TEST(PlanGraphTest, ReproducesTheGoldenTable) {
   std::ifstream table("tests/vectors/v1/graph_parameters.csv");
   std::string line;

@@ -15,7 +15,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <type_traits>
-#include <utility>
 #include <variant>
 #include <vector>
 
@@ -23,10 +22,8 @@
 
 namespace veilsum::crypto {
 
+// What the widest lane holds. Sessions use one bit less: limits::kMaxModulusBits (proto/limits.h).
 inline constexpr uint32_t kMaxModulusBits = 64;
-
-// True for 1 .. 64. Whoever takes a modulus from outside checks it with this.
-constexpr bool IsModulusBits(uint32_t bits) { return bits >= 1 && bits <= kMaxModulusBits; }
 
 enum class LaneWidth : uint8_t { kU16, kU32, kU64 };
 

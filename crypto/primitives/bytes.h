@@ -44,10 +44,6 @@ inline void AppendU64(Bytes& out, uint64_t value) {
   const std::array<uint8_t, 8> encoded = EncodeU64(value);
   out.insert(out.end(), encoded.begin(), encoded.end());
 }
-inline void AppendU32(Bytes& out, uint32_t value) {
-  const std::array<uint8_t, 8> encoded = EncodeU64(value);
-  out.insert(out.end(), encoded.begin() + 4, encoded.end());
-}
 
 }  // namespace veilsum::crypto
 

@@ -10,22 +10,16 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "crypto/primitives/boringssl.h"
+#include "crypto/primitives/curve25519_field.h"
 #include "crypto/primitives/failure.h"
 #include "crypto/primitives/transcript_hash.h"
 
 namespace veilsum::crypto {
 namespace {
 
-using Point = std::array<uint8_t, 32>;
-
-// The field's prime, 2^255 − 19, little-endian.
-constexpr Point kPrime = {0xed, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
-                          0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
-                          0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f};
-
 // The y-coordinates of the eight points of small order: 0 (order 4), 1 (the identity), −1 (order
 // 2) and the two of order 8. Each goes with both signs of x.
-constexpr Point kSmallOrderY[] = {
+constexpr internal::Coordinate kSmallOrderY[] = {
     {0},
     {1},
     {0xec, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
@@ -52,9 +46,9 @@ absl::StatusOr<IdentityPublicKey> IdentityPublicKey::Parse(ByteSpan bytes) {
   }
   IdentityPublicKey key;
   std::copy(bytes.begin(), bytes.end(), key.bytes_.begin());
-  Point y = key.bytes_;
+  internal::Coordinate y = key.bytes_;
   y[31] &= 0x7f;  // The top bit is the sign of x.
-  if (!std::lexicographical_compare(y.rbegin(), y.rend(), kPrime.rbegin(), kPrime.rend())) {
+  if (!internal::IsCanonical(y)) {
     return absl::InvalidArgumentError("the identity public key is not in its canonical encoding");
   }
   if (std::find(std::begin(kSmallOrderY), std::end(kSmallOrderY), y) != std::end(kSmallOrderY)) {

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "crypto/primitives/boringssl.h"
+#include "crypto/primitives/curve25519_field.h"
 #include "crypto/primitives/hkdf.h"
 #include "crypto/primitives/labels.h"
 
@@ -14,16 +15,9 @@ namespace veilsum::crypto {
 namespace internal {
 namespace {
 
-using Point = std::array<uint8_t, 32>;
-
-// The field's prime, 2^255 − 19, little-endian.
-constexpr Point kPrime = {0xed, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
-                          0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
-                          0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f};
-
 // Canonical u-coordinates of the points whose order divides 8, on the curve and on its twist:
 // 0, 1, −1 and the two of order 8 (https://cr.yp.to/ecdh.html#validate).
-constexpr Point kSmallOrder[] = {
+constexpr Coordinate kSmallOrder[] = {
     {0},
     {1},
     {0xec, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
@@ -40,15 +34,15 @@ constexpr Point kSmallOrder[] = {
 }  // namespace
 
 absl::Status CheckAgreementKey(ByteSpan key, absl::string_view purpose) {
-  if (key.size() != kPrime.size()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("a ", purpose, " public key is ", kPrime.size(), " bytes, not ", key.size()));
+  if (key.size() != kFieldPrime.size()) {
+    return absl::InvalidArgumentError(absl::StrCat("a ", purpose, " public key is ",
+                                                   kFieldPrime.size(), " bytes, not ", key.size()));
   }
-  if (!std::lexicographical_compare(key.rbegin(), key.rend(), kPrime.rbegin(), kPrime.rend())) {
+  if (!IsCanonical(key)) {
     return absl::InvalidArgumentError(
         absl::StrCat("the ", purpose, " public key is not in its canonical encoding"));
   }
-  for (const Point& point : kSmallOrder) {
+  for (const Coordinate& point : kSmallOrder) {
     if (std::equal(key.begin(), key.end(), point.begin())) {
       return absl::InvalidArgumentError(
           absl::StrCat("the ", purpose, " public key is a point of small order"));

@@ -19,9 +19,8 @@ namespace {
 
 TEST(BytesTest, IntegersAreBigEndian) {
   Bytes out;
-  AppendU32(out, 0x01020304);
   AppendU64(out, 0x05060708090a0b0c);
-  EXPECT_EQ(Hex(out), "0102030405060708090a0b0c");
+  EXPECT_EQ(Hex(out), "05060708090a0b0c");
 }
 
 // FIPS 180-4's examples.

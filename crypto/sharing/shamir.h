@@ -18,7 +18,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <iosfwd>
-#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"

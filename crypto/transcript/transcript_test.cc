@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "crypto/primitives/identity.h"
-#include "crypto/primitives/labels.h"
 #include "crypto/primitives/transcript_hash.h"
 #include "crypto/transcript/bitmap.h"
 #include "crypto/transcript/key_schedule.h"

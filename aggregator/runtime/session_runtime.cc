@@ -3,13 +3,13 @@
 
 #include "aggregator/runtime/session_runtime.h"
 
+#include <chrono>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "aggregator/runtime/names.h"
 #include "crypto/primitives/labels.h"
 #include "crypto/transcript/transcript.h"
-#include "proto/limits.h"
 #include "proto/reason_status.h"
 #include "proto/validate.h"
 
@@ -75,7 +75,14 @@ SessionRuntime::SessionRuntime(const v1::Task& task, SessionProtocol protocol,
       progress_timer_(strand_) {}
 
 void SessionRuntime::Post(std::function<void()> work) {
-  asio::post(strand_, [self = shared_from_this(), work = std::move(work)] { work(); });
+  services_.recorder.QueueDepth(metrics::Queue::kSession, 1);
+  const auto posted = std::chrono::steady_clock::now();
+  asio::post(strand_, [self = shared_from_this(), work = std::move(work), posted] {
+    const std::chrono::duration<double> waited = std::chrono::steady_clock::now() - posted;
+    self->services_.recorder.QueueDepth(metrics::Queue::kSession, -1);
+    self->services_.recorder.QueueWait(metrics::Queue::kSession, waited.count());
+    work();
+  });
 }
 
 void SessionRuntime::Start(SessionListener listener) {

@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "crypto/masking/lanes.h"
-#include "proto/reason_status.h"
 
 namespace veilsum::aggregator {
 namespace {
@@ -37,6 +36,15 @@ SessionSum::SessionSum(Executors& executors, metrics::Recorder& recorder)
 
 SessionSum::~SessionSum() { Release(); }
 
+void SessionSum::Post(std::function<void()> work) {
+  recorder_.QueueDepth(metrics::Queue::kPool, 1);
+  asio::post(strand_, [self = shared_from_this(), work = std::move(work), waiting = Stopwatch()] {
+    self->recorder_.QueueDepth(metrics::Queue::kPool, -1);
+    self->recorder_.QueueWait(metrics::Queue::kPool, waiting.Seconds());
+    work();
+  });
+}
+
 void SessionSum::Release() {
   accumulator_ = absl::FailedPreconditionError("the sum has ended");
   recorder_.BufferBytes(metrics::Pool::kAccumulator, -bytes_);
@@ -44,7 +52,7 @@ void SessionSum::Release() {
 }
 
 void SessionSum::Begin(uint64_t elements, uint32_t modulus_bits) {
-  asio::post(strand_, [this, self = shared_from_this(), elements, modulus_bits] {
+  Post([this, elements, modulus_bits] {
     accumulator_ = Accumulator::Create(elements, modulus_bits);
     if (!accumulator_.ok()) return;
     bytes_ = static_cast<int64_t>(elements * crypto::LaneBytes(crypto::LaneWidthFor(modulus_bits)));
@@ -53,8 +61,7 @@ void SessionSum::Begin(uint64_t elements, uint32_t modulus_bits) {
 }
 
 void SessionSum::Fold(std::shared_ptr<TakenUpload> upload, std::function<void(absl::Status)> done) {
-  asio::post(strand_, [this, self = shared_from_this(), upload = std::move(upload),
-                       done = std::move(done)]() mutable {
+  Post([this, upload = std::move(upload), done = std::move(done)]() mutable {
     if (!accumulator_.ok()) return done(accumulator_.status());
     const Stopwatch stopwatch;
     absl::Status status = accumulator_->FoldPacked(upload->bytes(), parallel_for_);
@@ -86,8 +93,7 @@ absl::StatusOr<Unmasked> SessionSum::RunTimedUnmask(const UnmaskPlan& plan) {
 
 void SessionSum::Unmask(std::shared_ptr<const UnmaskPlan> plan,
                         std::function<void(absl::StatusOr<UnmaskOutcome>, PackedSum)> done) {
-  asio::post(strand_, [this, self = shared_from_this(), plan = std::move(plan),
-                       done = std::move(done)] {
+  Post([this, plan = std::move(plan), done = std::move(done)] {
     absl::StatusOr<Unmasked> unmasked = RunTimedUnmask(*plan);
     Release();
     if (!unmasked.ok()) return done(unmasked.status(), nullptr);
@@ -96,7 +102,7 @@ void SessionSum::Unmask(std::shared_ptr<const UnmaskPlan> plan,
 }
 
 void SessionSum::End() {
-  asio::post(strand_, [this, self = shared_from_this()] { Release(); });
+  Post([this] { Release(); });
 }
 
 }  // namespace veilsum::aggregator

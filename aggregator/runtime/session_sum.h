@@ -9,7 +9,6 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 
 #include "absl/status/status.h"
@@ -43,6 +42,7 @@ class SessionSum : public std::enable_shared_from_this<SessionSum> {
   void End();
 
  private:
+  void Post(std::function<void()> work);
   absl::StatusOr<Unmasked> RunTimedUnmask(const UnmaskPlan& plan);
   void Release();
 

@@ -65,6 +65,7 @@ void RawStream::Write(grpc::ByteBuffer message, bool droppable) {
   if (ending() || broken_) return;
   if (droppable && queue_.size() >= kMostQueuedBeforeDropping) return;
   if (queue_.size() >= kMostQueued) return Broken();
+  metrics_.Queued(static_cast<int64_t>(message.Length()));
   queue_.push_back({std::move(message), droppable});
   if (!writing_) WriteFront();
 }
@@ -74,13 +75,18 @@ void RawStream::WriteFront() {
   StartWrite(&queue_.front().message);
 }
 
+void RawStream::PopFront() {
+  metrics_.Queued(-static_cast<int64_t>(queue_.front().message.Length()));
+  queue_.pop_front();
+}
+
 void RawStream::OnWriteDone(bool ok) {
   Post([this, ok] {
     writing_ = false;
-    queue_.pop_front();
+    PopFront();
     if (!ok) {
       broken_ = true;
-      queue_.clear();
+      while (!queue_.empty()) PopFront();
     } else {
       metrics_.Sent();
     }
@@ -142,6 +148,7 @@ void RawStream::MaybeFinish() {
 void RawStream::OnDone() {
   Post([this] {
     timer_.cancel();
+    while (!queue_.empty()) PopFront();
     // gRPC is only done with what was finished, so there is an end.
     metrics_.Handled(static_cast<int>(end_->code()));
     self_.reset();

@@ -55,6 +55,7 @@ class RawStream : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuf
   void EndAfter(std::chrono::milliseconds time, absl::Status status);
   void CancelEndAfter() { timer_.cancel(); }
   bool ending() const { return end_.has_value(); }
+  bool ended_well() const { return ending() && end_->ok(); }
 
   void Post(std::function<void()> work);
   const Strand& strand() const { return strand_; }
@@ -66,6 +67,7 @@ class RawStream : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuf
   void OnDone() final;
 
   void WriteFront();
+  void PopFront();
   void Broken();
   void MaybeFinish();
 

@@ -21,13 +21,14 @@ class RpcMetrics {
   }
 
   void Received(uint64_t bytes) { recorder_->RpcMessageReceived(method_, bytes); }
+  // Bytes that wait for the peer to take them.
+  void Queued(int64_t bytes) { recorder_->BufferBytes(metrics::Pool::kMailbox, bytes); }
   void Sent() { recorder_->RpcMessageSent(method_); }
   // Once, at the end. `code`: absl's and gRPC's are the same.
   void Handled(int code) {
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start_;
     recorder_->RpcHandled(method_, code, took.count());
   }
-  metrics::Recorder& recorder() { return *recorder_; }
 
  private:
   metrics::Recorder* recorder_;

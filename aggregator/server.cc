@@ -4,7 +4,6 @@
 #include "aggregator/server.h"
 
 #include <algorithm>
-#include <chrono>
 #include <future>
 #include <thread>
 #include <utility>
@@ -33,8 +32,7 @@ absl::StatusOr<std::vector<v1::Task>> CheckTasks(const AggregatorOptions& option
   for (const v1::Task& task : options.tasks) {
     absl::StatusOr<v1::Task> one = CheckTask(task);
     if (!one.ok()) return one.status();
-    const uint64_t upload =
-        PackedBytes(one->vector().dimension() + 1, one->vector().modulus_bits());
+    const uint64_t upload = PackedBytes(one->vector());
     if (upload > options.pending_upload_bytes) {
       return MakeError(
           absl::StatusCode::kInvalidArgument, v1::REASON_INVALID_ARGUMENT,

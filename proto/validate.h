@@ -28,6 +28,8 @@ absl::Status ValidateTaskId(absl::string_view task_id);
 
 // `max_clients` decides the modulus: modulus_bits must be what docs/protocol.md, "Vectors", says.
 absl::Status ValidateVectorSpec(const VectorSpec& spec, uint32_t max_clients);
+// The same for who does not know max_clients: modulus_bits must have room for one input.
+absl::Status ValidateVectorSpec(const VectorSpec& spec);
 
 // Knows every tier of the protocol, also those that this build refuses to run.
 absl::Status ValidateHeader(const SessionHeader& header);

@@ -115,6 +115,20 @@ absl::Status ValidateVectorSpec(const VectorSpec& spec, uint32_t max_clients) {
   return CheckVector(spec, max_clients, /*modulus_may_be_absent=*/false);
 }
 
+absl::Status ValidateVectorSpec(const VectorSpec& spec) {
+  FieldCheck check("vector");
+  CheckVectorLevels(check, spec);
+  if (!check.ok()) return std::move(check).status();
+  const absl::StatusOr<uint32_t> least =
+      ModulusBits(1, spec.max_weight(), spec.quantisation_bits());
+  if (!least.ok()) {
+    check.Fail("modulus_bits", least.status().message());
+  } else {
+    check.Range("modulus_bits", spec.modulus_bits(), *least, limits::kMaxModulusBits);
+  }
+  return std::move(check).status();
+}
+
 absl::Status ValidateHeader(const SessionHeader& header) {
   FieldCheck check("header");
   if (header.protocol_version() != limits::kProtocolVersion) {

@@ -3,10 +3,13 @@
 
 #include "proto/vector_arithmetic.h"
 
+#include <algorithm>
+
 #include "absl/numeric/bits.h"
 #include "absl/numeric/int128.h"
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "proto/limits.h"
 #include "proto/reason_status.h"
 
 namespace veilsum {
@@ -44,6 +47,26 @@ absl::StatusOr<uint32_t> ModulusBits(uint32_t max_clients, uint64_t max_weight,
                      " are possible: lower quantisation_bits, max_weight or max_clients"));
   }
   return bits;
+}
+
+absl::StatusOr<SumReader> SumReader::Create(const v1::VectorSpec& spec, uint32_t included,
+                                            uint64_t weight_sum) {
+  if (weight_sum < std::max(included, 1u) ||
+      absl::uint128(weight_sum) > absl::uint128(included) * spec.max_weight()) {
+    return MakeError(absl::StatusCode::kInvalidArgument, v1::REASON_RESULT_REFUSED,
+                     absl::StrCat("the weight sum is ", weight_sum, ", but ", included,
+                                  " inputs weigh from 1 to ", spec.max_weight(),
+                                  " each: some client did not follow the protocol"));
+  }
+  return SumReader(spec, weight_sum);
+}
+
+SumReader::SumReader(const v1::VectorSpec& spec, uint64_t weight_sum) : clip_(spec.clip()) {
+  const uint64_t highest = HighestLevel(spec.quantisation_bits());
+  // Within 63 bits for a spec that a header may hold.
+  greatest_ = static_cast<uint64_t>(
+      std::min<absl::uint128>(absl::uint128(weight_sum) * highest, ~uint64_t{0}));
+  scale_ = 2 / (static_cast<double>(weight_sum) * static_cast<double>(highest));
 }
 
 }  // namespace veilsum

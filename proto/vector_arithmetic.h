@@ -1,15 +1,15 @@
 // SPDX-FileCopyrightText: 2026 The Veilsum Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// The integer arithmetic of docs/protocol.md, "Vectors", that clients and the aggregator must
-// agree on. Pure and thread-safe.
+// The arithmetic of docs/protocol.md, "Vectors", that clients and the aggregator must agree on.
+// Pure and thread-safe.
 #ifndef VEILSUM_PROTO_VECTOR_ARITHMETIC_H_
 #define VEILSUM_PROTO_VECTOR_ARITHMETIC_H_
 
 #include <cstdint>
 
 #include "absl/status/statusor.h"
-#include "proto/limits.h"
+#include "proto/session.pb.h"
 
 namespace veilsum {
 
@@ -26,11 +26,37 @@ constexpr uint64_t HighestLevel(uint32_t quantisation_bits) {
 absl::StatusOr<uint32_t> ModulusBits(uint32_t max_clients, uint64_t max_weight,
                                      uint32_t quantisation_bits);
 
-// Bytes of `elements` elements of `modulus_bits` bits each, packed: ⌈elements · B / 8⌉. The vector
-// of a session has dimension + 1 of them. No overflow within the limits of limits.h.
-constexpr uint64_t PackedBytes(uint64_t elements, uint32_t modulus_bits) {
-  return (elements * modulus_bits + 7) / 8;
+// Elements of a session's vector: the caller's, and the weight behind them.
+inline uint64_t ElementsOf(const v1::VectorSpec& spec) { return spec.dimension() + 1; }
+
+// Bytes of a session's vector, packed with B bits per element: of each masked input, and of the
+// sum. No overflow within the limits of limits.h.
+inline uint64_t PackedBytes(const v1::VectorSpec& spec) {
+  return (ElementsOf(spec) * spec.modulus_bits() + 7) / 8;
 }
+
+// How the elements of a sum are read, once its last one, the sum of the weights, is known.
+class SumReader {
+ public:
+  // INVALID_ARGUMENT (REASON_RESULT_REFUSED) for a weight sum that no `included` inputs can have:
+  // outside included … included · max_weight, or 0.
+  static absl::StatusOr<SumReader> Create(const v1::VectorSpec& spec, uint32_t included,
+                                          uint64_t weight_sum);
+
+  // The greatest element that inputs of this weight can add up to.
+  uint64_t greatest() const { return greatest_; }
+  // The weighted mean, clip · (2 · sum / (weight sum · (2^b − 1)) − 1), for a sum up to greatest().
+  float Mean(uint64_t sum) const {
+    return static_cast<float>(clip_ * (static_cast<double>(sum) * scale_ - 1));
+  }
+
+ private:
+  SumReader(const v1::VectorSpec& spec, uint64_t weight_sum);
+
+  uint64_t greatest_;
+  double clip_;
+  double scale_;
+};
 
 }  // namespace veilsum
 

@@ -6,6 +6,7 @@
 #include "absl/status/status.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "proto/limits.h"
 #include "proto/reason_status.h"
 
 namespace veilsum {
@@ -61,11 +62,46 @@ TEST(ModulusBitsTest, RefusesFactorsOutOfRange) {
               HasSubstr("quantisation_bits"));
 }
 
-TEST(PackedBytesTest, RoundsUpToWholeBytes) {
-  EXPECT_EQ(PackedBytes(0, 17), 0u);
-  EXPECT_EQ(PackedBytes(1, 17), 3u);
-  EXPECT_EQ(PackedBytes(8, 17), 17u);
-  EXPECT_EQ(PackedBytes(limits::kMaxDimension + 1, 63), 787500008u);
+v1::VectorSpec SpecOf(uint64_t dimension, uint32_t modulus_bits) {
+  v1::VectorSpec spec;
+  spec.set_dimension(dimension);
+  spec.set_modulus_bits(modulus_bits);
+  return spec;
+}
+
+TEST(PackedBytesTest, CountsTheWeightAndRoundsUpToWholeBytes) {
+  EXPECT_EQ(PackedBytes(SpecOf(1, 17)), 5u);
+  EXPECT_EQ(PackedBytes(SpecOf(7, 17)), 17u);
+  EXPECT_EQ(PackedBytes(SpecOf(8, 17)), 20u);
+  EXPECT_EQ(PackedBytes(SpecOf(limits::kMaxDimension, 63)), 787500008u);
+}
+
+TEST(SumReaderTest, GivesTheWeightedMean) {
+  v1::VectorSpec spec;
+  spec.set_clip(0.5f);
+  spec.set_quantisation_bits(4);
+  spec.set_max_weight(2);
+  const auto reader = SumReader::Create(spec, 3, 5);
+  ASSERT_TRUE(reader.ok()) << reader.status();
+  EXPECT_EQ(reader->greatest(), 75u);
+  EXPECT_EQ(reader->Mean(75), 0.5f);
+  EXPECT_EQ(reader->Mean(0), -0.5f);
+  EXPECT_EQ(reader->Mean(30), static_cast<float>(0.5 * (30 * (2.0 / 75) - 1)));
+}
+
+TEST(SumReaderTest, RefusesWeightsThatInputsCannotHave) {
+  v1::VectorSpec spec;
+  spec.set_clip(1);
+  spec.set_quantisation_bits(4);
+  spec.set_max_weight(2);
+  EXPECT_TRUE(SumReader::Create(spec, 3, 3).ok());
+  EXPECT_TRUE(SumReader::Create(spec, 3, 6).ok());
+  for (const uint64_t weight_sum : {0, 2, 7}) {
+    const absl::Status status = SumReader::Create(spec, 3, weight_sum).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << weight_sum;
+    EXPECT_EQ(ReasonOf(status), v1::REASON_RESULT_REFUSED) << weight_sum;
+  }
+  EXPECT_FALSE(SumReader::Create(spec, 0, 0).ok());
 }
 
 }  // namespace

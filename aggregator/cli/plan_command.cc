@@ -42,12 +42,6 @@ struct Plan {
   crypto::PlanReport report;
 };
 
-// floor(rate · n) as the planner counts, to which rates are multiples of 10^-9.
-uint32_t PartOf(uint32_t clients, double rate) {
-  return static_cast<uint32_t>(static_cast<uint64_t>(std::llround(rate * 1e9)) * clients /
-                               1'000'000'000);
-}
-
 crypto::GraphRequest RequestOf(const PlanFlags& flags) {
   const std::map<std::string, Tier> tiers = {{"semi_honest", Tier::kSemiHonest},
                                              {"semi_malicious", Tier::kSemiMalicious},
@@ -74,7 +68,7 @@ absl::StatusOr<Plan> MakePlan(const PlanFlags& flags) {
                       infeasible ? v1::REASON_INFEASIBLE_PARAMETERS : v1::REASON_INVALID_ARGUMENT);
   }
   plan.parameters = *parameters;
-  const uint32_t survivors = flags.clients - PartOf(flags.clients, flags.dropout);
+  const uint32_t survivors = flags.clients - crypto::FloorOfRate(flags.dropout, flags.clients);
   plan.min_survivors = flags.min_survivors == 0 ? survivors : flags.min_survivors;
   if (plan.min_survivors > survivors) {
     return MakeError(absl::StatusCode::kFailedPrecondition, v1::REASON_INFEASIBLE_PARAMETERS,
@@ -98,8 +92,9 @@ void PrintForPeople(const PlanFlags& flags, const Plan& plan, std::ostream& out)
   out << absl::StrFormat(
       "%u clients, of which %u may be corrupted and %u may drop out\n"
       "tier %s, %s graph\n\n",
-      flags.clients, PartOf(flags.clients, flags.corrupt), PartOf(flags.clients, flags.dropout),
-      flags.tier, complete ? "complete" : "harary");
+      flags.clients, crypto::FloorOfRate(flags.corrupt, flags.clients),
+      crypto::FloorOfRate(flags.dropout, flags.clients), flags.tier,
+      complete ? "complete" : "harary");
   row("degree k", absl::StrCat(plan.parameters.degree), "neighbours of each client");
   row("threshold t", absl::StrCat(plan.parameters.threshold), "shares that open a secret");
   row("min survivors", absl::StrCat(plan.min_survivors), "least inputs in a published sum");

@@ -3,12 +3,10 @@
 
 #include "aggregator/cli/sum_decoder.h"
 
-#include <algorithm>
 #include <bit>
 #include <limits>
 #include <utility>
 
-#include "absl/numeric/int128.h"
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -32,8 +30,7 @@ absl::Status CheckSum(absl::string_view packed, const v1::Session& session) {
   const v1::SessionHeader& header = session.header();
   absl::Status spec = v1::ValidateVectorSpec(header.vector(), header.max_clients());
   if (!spec.ok()) return BadSum(absl::StrCat("the session's header is bad: ", spec.message()));
-  if (packed.size() !=
-      PackedBytes(header.vector().dimension() + 1, header.vector().modulus_bits())) {
+  if (packed.size() != PackedBytes(header.vector())) {
     return BadSum(absl::StrCat("the sum has ", packed.size(), " bytes, other than its vector"));
   }
   if (crypto::AsStringView(crypto::Sha256(crypto::AsBytes(packed))) != session.result_digest()) {
@@ -42,31 +39,17 @@ absl::Status CheckSum(absl::string_view packed, const v1::Session& session) {
   return absl::OkStatus();
 }
 
-absl::Status CheckWeights(uint64_t weight_sum, const v1::Session& session) {
-  const uint64_t max_weight = session.header().vector().max_weight();
-  if (weight_sum >= std::max<uint64_t>(1, session.included()) &&
-      absl::uint128(weight_sum) <= absl::uint128(session.included()) * max_weight) {
-    return absl::OkStatus();
-  }
-  return BadSum(absl::StrCat("the weights add up to ", weight_sum, ", but each of ",
-                             session.included(), " inputs weighs from 1 to ", max_weight));
-}
-
-// False for an element that is impossible. clip · (2·S / (Ω · (2^b − 1)) − 1), computed in the
-// order in which clients do.
 template <class LaneT>
-bool DecodeMean(absl::Span<const LaneT> sums, const v1::VectorSpec& spec, DecodedSum& decoded) {
-  const uint64_t highest = HighestLevel(spec.quantisation_bits());
-  const absl::uint128 most = absl::uint128(decoded.weight_sum) * highest;
-  const double scale = 2 / (static_cast<double>(decoded.weight_sum) * static_cast<double>(highest));
+absl::Status DecodeMean(absl::Span<const LaneT> sums, const SumReader& reader,
+                        DecodedSum& decoded) {
   decoded.mean.reserve(sums.size() - 1);
-  for (const LaneT lane : sums.first(sums.size() - 1)) {
-    const uint64_t sum = lane;
-    if (sum > most) return false;
-    decoded.mean.push_back(
-        static_cast<float>(double{spec.clip()} * (static_cast<double>(sum) * scale - 1)));
+  for (const LaneT sum : sums.first(sums.size() - 1)) {
+    if (sum > reader.greatest()) {
+      return BadSum("an element of the sum is larger than its weights allow");
+    }
+    decoded.mean.push_back(reader.Mean(sum));
   }
-  return true;
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -74,17 +57,19 @@ bool DecodeMean(absl::Span<const LaneT> sums, const v1::VectorSpec& spec, Decode
 absl::StatusOr<DecodedSum> DecodeSum(absl::string_view packed, const v1::Session& session) {
   if (absl::Status status = CheckSum(packed, session); !status.ok()) return status;
   const v1::VectorSpec& spec = session.header().vector();
-  auto sums = crypto::LaneVector::ForModulus(spec.modulus_bits(), spec.dimension() + 1);
+  auto sums = crypto::LaneVector::ForModulus(spec.modulus_bits(), ElementsOf(spec));
   const absl::Status unpacked = sums.Visit([&](auto lanes) {
     return crypto::Unpack(crypto::AsBytes(packed), spec.modulus_bits(), lanes);
   });
   if (!unpacked.ok()) return BadSum(unpacked.message());
   DecodedSum decoded;
   decoded.weight_sum = sums.Visit([](auto lanes) { return uint64_t{lanes.back()}; });
-  if (absl::Status status = CheckWeights(decoded.weight_sum, session); !status.ok()) return status;
-  const bool possible =
-      std::as_const(sums).Visit([&](auto lanes) { return DecodeMean(lanes, spec, decoded); });
-  if (!possible) return BadSum("an element of the sum is larger than its weights allow");
+  const absl::StatusOr<SumReader> reader =
+      SumReader::Create(spec, session.included(), decoded.weight_sum);
+  if (!reader.ok()) return BadSum(reader.status().message());
+  const absl::Status possible =
+      std::as_const(sums).Visit([&](auto lanes) { return DecodeMean(lanes, *reader, decoded); });
+  if (!possible.ok()) return possible;
   return decoded;
 }
 

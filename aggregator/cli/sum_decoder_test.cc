@@ -4,7 +4,6 @@
 #include "aggregator/cli/sum_decoder.h"
 
 #include <string>
-#include <vector>
 
 #include "crypto/primitives/bytes.h"
 #include "crypto/primitives/transcript_hash.h"
@@ -62,8 +61,8 @@ TEST(SumDecoderTest, RefusesWhatCannotBe) {
   const std::string good = Pack(75, 20, 5);
   refuses(good, MakeSession(Pack(75, 21, 5)), "digest");
   refuses(good + "x", MakeSession(good + "x"), "bytes");
-  refuses(Pack(1, 1, 2), MakeSession(Pack(1, 1, 2)), "weights");
-  refuses(Pack(1, 1, 7), MakeSession(Pack(1, 1, 7)), "weights");
+  refuses(Pack(1, 1, 2), MakeSession(Pack(1, 1, 2)), "weight sum is 2");
+  refuses(Pack(1, 1, 7), MakeSession(Pack(1, 1, 7)), "weight sum is 7");
   refuses(Pack(76, 1, 5), MakeSession(Pack(76, 1, 5)), "larger");
   v1::Session bad = MakeSession(good);
   bad.mutable_header()->mutable_vector()->set_quantisation_bits(0);

@@ -9,7 +9,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "aggregator/config/task_config.h"
-#include "proto/limits.h"
 #include "proto/vector_arithmetic.h"
 
 namespace veilsum::aggregator {
@@ -156,8 +155,7 @@ class ConfigReader {
   void ReadTaskTable(TableReader& table) {
     v1::Task task = ReadTask(table);
     if (!table.ok()) return;
-    const uint64_t upload =
-        PackedBytes(task.vector().dimension() + 1, task.vector().modulus_bits());
+    const uint64_t upload = PackedBytes(task.vector());
     if (upload > config_.limits.pending_upload_bytes) {
       return table.Fail(
           "dimension",

@@ -3,8 +3,6 @@
 
 #include "aggregator/config/roster.h"
 
-#include <utility>
-
 #include "absl/strings/str_cat.h"
 #include "aggregator/config/table_reader.h"
 

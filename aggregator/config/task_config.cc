@@ -10,7 +10,6 @@
 #include "aggregator/config/table_reader.h"
 #include "aggregator/config/task_rules.h"
 #include "proto/limits.h"
-#include "proto/reason_status.h"
 
 namespace veilsum::aggregator {
 namespace {

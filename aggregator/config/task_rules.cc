@@ -3,13 +3,13 @@
 
 #include "aggregator/config/task_rules.h"
 
-#include <cmath>
 #include <cstdint>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "crypto/graph/parameters.h"
 #include "proto/reason_status.h"
+#include "proto/session_graph.h"
 #include "proto/validate.h"
 #include "proto/vector_arithmetic.h"
 
@@ -31,20 +31,12 @@ absl::Status Infeasible(absl::string_view text) {
 // shares are left then is the planner's to check).
 absl::Status CheckFeasible(const v1::Task& task) {
   const uint32_t n = task.max_clients();
-  crypto::GraphRequest request;
-  request.tier = crypto::Tier::kSemiHonest;
-  request.rule = task.graph() == v1::GRAPH_RULE_HARARY ? crypto::GraphRule::kHarary
-                                                       : crypto::GraphRule::kComplete;
-  request.clients = n;
-  request.corrupt = task.corruption_rate();
-  request.dropout = task.dropout_rate();
-  const absl::StatusOr<crypto::GraphParameters> planned = crypto::PlanGraph(request);
+  const auto planned = crypto::PlanGraph(GraphRequestOf(task, n));
   if (!planned.ok()) {
     return Infeasible(absl::StrCat("task.graph: a session of max_clients = ", n,
                                    " is not possible: ", planned.status().message()));
   }
-  // Rates are multiples of 10^-9 to the planner too.
-  const auto dropped = static_cast<uint32_t>(std::round(task.dropout_rate() * 1e9) * n / 1e9);
+  const uint32_t dropped = crypto::FloorOfRate(task.dropout_rate(), n);
   const uint32_t left = n - dropped;
   if (left < task.min_survivors()) {
     return Infeasible(absl::StrCat("task.min_survivors: ", dropped, " of ", n,

@@ -9,11 +9,11 @@
 #include "absl/strings/str_cat.h"
 #include "aggregator/protocol/answers.h"
 #include "aggregator/protocol/rounds.h"
-#include "crypto/graph/neighbour_graph.h"
 #include "crypto/graph/parameters.h"
 #include "crypto/primitives/labels.h"
 #include "crypto/transcript/transcript.h"
 #include "proto/limits.h"
+#include "proto/session_graph.h"
 #include "proto/validate.h"
 
 namespace veilsum::aggregator {
@@ -140,23 +140,6 @@ void TakeSeat(SessionState& state, AdvertiseKeysPhase& phase, AdvertiseKeysRecei
 
 // ---- Closing ----
 
-absl::StatusOr<crypto::GraphParameters> PlanFor(const v1::SessionHeader& header, uint32_t clients) {
-  crypto::GraphRequest request;
-  request.tier = crypto::Tier::kSemiHonest;
-  request.rule = header.graph() == v1::GRAPH_RULE_COMPLETE ? crypto::GraphRule::kComplete
-                                                           : crypto::GraphRule::kHarary;
-  request.clients = clients;
-  request.corrupt = header.corruption_rate();
-  request.dropout = header.dropout_rate();
-  return crypto::PlanGraph(request);
-}
-
-absl::StatusOr<crypto::NeighbourGraph> DrawGraph(const v1::SessionHeader& header, uint32_t clients,
-                                                 uint32_t degree, const Digest& transcript) {
-  if (header.graph() == v1::GRAPH_RULE_COMPLETE) return crypto::NeighbourGraph::Complete(clients);
-  return crypto::NeighbourGraph::Harary(clients, degree, crypto::GraphSeed(transcript));
-}
-
 MessagePtr MakeRoster(const std::vector<crypto::RosterSeat>& seats) {
   return MakeMessage([&](v1::ServerMessage& message) {
     v1::Roster* roster = message.mutable_roster()->mutable_roster();
@@ -171,7 +154,8 @@ MessagePtr MakeRoster(const std::vector<crypto::RosterSeat>& seats) {
 
 absl::StatusOr<Cohort> FormCohort(const SessionState& state, AdvertiseKeysPhase phase) {
   const uint32_t clients = static_cast<uint32_t>(phase.seats.size());
-  const absl::StatusOr<crypto::GraphParameters> parameters = PlanFor(state.header, clients);
+  const absl::StatusOr<crypto::GraphParameters> parameters =
+      crypto::PlanGraph(GraphRequestOf(state.header, clients));
   if (!parameters.ok()) return parameters.status();
 
   std::vector<Member> members;

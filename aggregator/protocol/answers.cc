@@ -4,7 +4,6 @@
 #include "aggregator/protocol/answers.h"
 
 #include <algorithm>
-#include <variant>
 
 #include "absl/strings/str_cat.h"
 #include "crypto/primitives/labels.h"

@@ -10,7 +10,6 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <utility>
 
 #include "absl/strings/string_view.h"
 #include "aggregator/protocol/session_state.h"
@@ -61,7 +60,7 @@ std::optional<uint32_t> FindSender(SessionState& state, const IdentityPublicKey&
                                    const Digest& digest);
 bool CheckPhase(SessionState& state, const IdentityPublicKey& from, Phase phase);
 bool CheckNotDropped(SessionState& state, uint32_t position, Phase phase);
-// "sign message": over T1, the round and the digest.
+// The signature of docs/protocol.md, "message digest": over T1, the round and `digest`.
 bool CheckSignature(SessionState& state, uint32_t position, Phase phase, const Digest& digest,
                     const std::string& signature);
 // Lengths alone.

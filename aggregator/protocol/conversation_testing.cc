@@ -172,9 +172,7 @@ v1::Unmasking Conversation::UnmaskingBody(uint32_t i, const std::vector<bool>& s
   return body;
 }
 
-uint64_t Conversation::UploadBytes() const {
-  return PackedBytes(2, protocol_->header().vector().modulus_bits());
-}
+uint64_t Conversation::UploadBytes() const { return PackedBytes(protocol_->header().vector()); }
 
 v1::UploadOpen Conversation::OpenUpload(uint32_t i, uint64_t total_bytes) const {
   v1::UploadOpen open;

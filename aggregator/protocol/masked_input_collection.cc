@@ -20,10 +20,6 @@ namespace {
 
 constexpr Phase kPhase = Phase::kMaskedInputCollection;
 
-uint64_t UploadBytes(const v1::VectorSpec& spec) {
-  return PackedBytes(spec.dimension() + 1, spec.modulus_bits());
-}
-
 // CheckPhase, and not in the last moments when only folds are waited for.
 bool CheckOpenForUploads(SessionState& state, const IdentityPublicKey& from) {
   if (!CheckPhase(state, from, kPhase)) return false;
@@ -161,7 +157,7 @@ void Receive(SessionState& state, UploadOpened event) {
     return;
   }
   if (!CheckOpenForUploads(state, event.from) || !CheckNotDropped(state, *position, kPhase)) return;
-  const uint64_t due = UploadBytes(state.header.vector());
+  const uint64_t due = PackedBytes(state.header.vector());
   if (event.message.total_bytes() != due) {
     DropUploader(state, *position,
                  absl::StrCat("open.total_bytes: must be ", due, " for this session, is ",

@@ -3,7 +3,6 @@
 
 // "Connections" of docs/protocol.md: a client that comes back gets every later outcome again.
 
-#include "absl/strings/str_cat.h"
 #include "aggregator/protocol/answers.h"
 #include "aggregator/protocol/rounds.h"
 

@@ -10,7 +10,6 @@
 #include "aggregator/protocol/rounds.h"
 #include "crypto/primitives/transcript_hash.h"
 #include "crypto/transcript/transcript.h"
-#include "proto/limits.h"
 #include "proto/reason_status.h"
 #include "proto/validate.h"
 

@@ -23,8 +23,7 @@ void Aggregator::CreateTask(v1::Task task, Answer<v1::Task> answer) {
                                              task = std::move(task), answer = std::move(answer)] {
     const absl::StatusOr<v1::Task> checked = CheckTask(task);
     if (!checked.ok()) return answer(checked.status());
-    const uint64_t upload =
-        PackedBytes(checked->vector().dimension() + 1, checked->vector().modulus_bits());
+    const uint64_t upload = PackedBytes(checked->vector());
     if (upload > options_.pending_upload_bytes) {
       return answer(StatusFor(
           v1::REASON_INVALID_ARGUMENT,

@@ -3,12 +3,9 @@
 
 #include "client_sdk/encoding/decoder.h"
 
-#include <algorithm>
 #include <cmath>
 #include <cstddef>
-#include <utility>
 
-#include "absl/numeric/int128.h"
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/types/span.h"
@@ -26,21 +23,17 @@ absl::Status BadSum(absl::string_view text) {
 }
 
 template <typename LaneT>
-absl::Status DecodeMean(absl::Span<const LaneT> sums, const Grid& grid, DecodedSum& decoded) {
-  // The largest sum that the weights allow: within 63 bits for the weights of honest clients.
-  const auto most = static_cast<uint64_t>(std::min<absl::uint128>(
-      absl::uint128(decoded.weight_sum) * grid.highest_level, ~uint64_t{0}));
-  const double scale =
-      2 / (static_cast<double>(decoded.weight_sum) * static_cast<double>(grid.highest_level));
+absl::Status DecodeMean(absl::Span<const LaneT> sums, const SumReader& reader,
+                        DecodedSum& decoded) {
   decoded.mean.resize(sums.size() - 1);
   for (size_t i = 0; i < decoded.mean.size(); ++i) {
     const uint64_t sum = sums[i];
-    if (sum > most) {
-      return BadSum(absl::StrCat("element ", i, " of the sum is ", sum, ", above the weight sum ",
-                                 decoded.weight_sum, " × ", grid.highest_level,
-                                 " levels: some client did not follow the protocol"));
+    if (sum > reader.greatest()) {
+      return BadSum(absl::StrCat("element ", i, " of the sum is ", sum, ", above ",
+                                 reader.greatest(), ", the most for the weight sum of ",
+                                 decoded.weight_sum, ": some client did not follow the protocol"));
     }
-    decoded.mean[i] = static_cast<float>(grid.clip * (static_cast<double>(sum) * scale - 1));
+    decoded.mean[i] = reader.Mean(sum);
   }
   return absl::OkStatus();
 }
@@ -50,8 +43,8 @@ absl::Status DecodeMean(absl::Span<const LaneT> sums, const Grid& grid, DecodedS
 absl::StatusOr<crypto::LaneVector> UnpackSum(absl::string_view packed, const v1::VectorSpec& spec) {
   const absl::StatusOr<Grid> grid = GridOf(spec);
   if (!grid.ok()) return grid.status();
-  const uint64_t elements = spec.dimension() + 1;
-  const uint64_t expected = PackedBytes(elements, spec.modulus_bits());
+  const uint64_t elements = ElementsOf(spec);
+  const uint64_t expected = PackedBytes(spec);
   // Before memory is spent on it.
   if (packed.size() != expected) {
     return BadSum(absl::StrCat("the packed sum must be ", expected, " bytes (", elements,
@@ -71,15 +64,10 @@ absl::StatusOr<DecodedSum> DecodeSum(absl::string_view packed, const v1::VectorS
   if (!sums.ok()) return sums.status();
   DecodedSum decoded;
   decoded.weight_sum = sums->Visit([](auto lanes) { return uint64_t{lanes.back()}; });
-  if (decoded.weight_sum < 1 || decoded.weight_sum < included ||
-      absl::uint128(decoded.weight_sum) > absl::uint128(included) * spec.max_weight()) {
-    return BadSum(absl::StrCat("the weight sum is ", decoded.weight_sum, ", but ", included,
-                               " inputs weigh from 1 to ", spec.max_weight(),
-                               " each: some client did not follow the protocol"));
-  }
-  const Grid grid = GridOf(spec).value();
+  const absl::StatusOr<SumReader> reader = SumReader::Create(spec, included, decoded.weight_sum);
+  if (!reader.ok()) return reader.status();
   const absl::Status status =
-      sums->Visit([&](auto lanes) { return DecodeMean(lanes, grid, decoded); });
+      sums->Visit([&](auto lanes) { return DecodeMean(lanes, *reader, decoded); });
   if (!status.ok()) return status;
   return decoded;
 }

@@ -7,11 +7,9 @@
 #include <array>
 #include <cmath>
 #include <cstddef>
-#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "client_sdk/encoding/quantisation.h"
-#include "crypto/primitives/bytes.h"
 #include "crypto/primitives/labels.h"
 #include "crypto/primitives/random.h"
 #include "proto/reason_status.h"

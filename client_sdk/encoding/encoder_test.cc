@@ -172,7 +172,7 @@ TEST(EncodeUpdateTest, RefusesSpecsThatNoHeaderMayHold) {
   EXPECT_THAT(message_with([](auto& spec) { spec.set_quantisation_bits(25); }),
               HasSubstr("quantisation_bits"));
   EXPECT_THAT(message_with([](auto& spec) { spec.set_modulus_bits(14); }),
-              HasSubstr("modulus_bits: one input at full weight takes 15 bits"));
+              HasSubstr("vector.modulus_bits: must be from 15 to 63, is 14"));
   EXPECT_THAT(message_with([](auto& spec) { spec.set_modulus_bits(64); }),
               HasSubstr("modulus_bits"));
 }

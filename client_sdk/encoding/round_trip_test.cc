@@ -50,7 +50,7 @@ crypto::RandomSeed SeedOf(uint32_t client) {
 }
 
 std::string PackLanes(const crypto::LaneVector& values, uint32_t bits) {
-  std::string packed(PackedBytes(values.size(), bits), '\0');
+  std::string packed(crypto::PackedSize(values.size(), bits), '\0');
   values.Visit([&](auto lanes) {
     EXPECT_TRUE(
         crypto::Pack(lanes, bits,

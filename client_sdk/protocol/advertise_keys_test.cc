@@ -3,7 +3,6 @@
 
 // Round 0 up to the entry: what a client signs, and the headers that it refuses.
 
-#include <cmath>
 #include <functional>
 #include <limits>
 #include <string>

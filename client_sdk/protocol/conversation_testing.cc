@@ -6,11 +6,11 @@
 #include <algorithm>
 #include <utility>
 
-#include "crypto/graph/neighbour_graph.h"
 #include "crypto/graph/parameters.h"
 #include "crypto/primitives/transcript_hash.h"
 #include "crypto/transcript/bitmap.h"
 #include "proto/limits.h"
+#include "proto/session_graph.h"
 #include "proto/vector_arithmetic.h"
 
 namespace veilsum::client {
@@ -142,18 +142,8 @@ std::vector<bool> Conversation::AllBut(std::vector<uint32_t> positions) const {
 }
 
 std::vector<uint32_t> Conversation::NeighboursOf(uint32_t position) const {
-  if (header_.graph() == v1::GRAPH_RULE_COMPLETE) {
-    return crypto::NeighbourGraph::Complete(size())->NeighboursOf(position);
-  }
-  crypto::GraphRequest request;
-  request.tier = crypto::Tier::kSemiHonest;
-  request.rule = crypto::GraphRule::kHarary;
-  request.clients = size();
-  request.corrupt = header_.corruption_rate();
-  request.dropout = header_.dropout_rate();
-  return crypto::NeighbourGraph::Harary(size(), crypto::PlanGraph(request)->degree,
-                                        crypto::GraphSeed(transcript_))
-      ->NeighboursOf(position);
+  const uint32_t degree = crypto::PlanGraph(GraphRequestOf(header_, size()))->degree;
+  return DrawGraph(header_, size(), degree, transcript_)->NeighboursOf(position);
 }
 
 void Conversation::AdvertiseKeys() {

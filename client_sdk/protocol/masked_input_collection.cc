@@ -114,11 +114,10 @@ absl::StatusOr<std::shared_ptr<const MaskingPlan>> PlanMasks(const AwaitingShare
 }
 
 v1::UploadOpen OpenUpload(const SessionContext& context, const crypto::Digest& transcript) {
-  const v1::VectorSpec& spec = context.header.vector();
   v1::UploadOpen open;
   open.set_session_id(context.header.session_id());
   open.set_identity(crypto::ToString(context.identity->public_key().bytes()));
-  open.set_total_bytes(PackedBytes(spec.dimension() + 1, spec.modulus_bits()));
+  open.set_total_bytes(PackedBytes(context.header.vector()));
   open.set_signature(crypto::ToString(
       crypto::Sign(*context.identity, crypto::kLabelUploadOpenSignature,
                    crypto::UploadOpenSignatureDigest(transcript, open.total_bytes()))

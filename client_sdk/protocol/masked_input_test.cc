@@ -7,8 +7,6 @@
 #include <string>
 #include <vector>
 
-#include "absl/status/status.h"
-#include "crypto/primitives/bytes.h"
 #include "gtest/gtest.h"
 
 namespace veilsum::client {

@@ -8,7 +8,6 @@
 #define VEILSUM_CLIENT_SDK_PROTOCOL_PARTICIPANT_PROTOCOL_H_
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -90,9 +89,9 @@ struct Progress {
 // The end; no effect follows, and later events have none. OK: the sum of `included` inputs;
 // `packed_sum` is empty when the audience does not include participants. Otherwise the status
 // carries `reason` too (proto/reason_status.h), and its code says who ended it:
-//   FAILED_PRECONDITION  this client declined (a Send of Withdraw went before),
-//   ABORTED              the aggregator refused a message, dropped this client or ended the
-//   session, CANCELLED            the caller gave up (a Send of Withdraw went before).
+//   FAILED_PRECONDITION  this client declined (a Send of Withdraw went before);
+//   ABORTED              the aggregator refused a message, dropped this client or aborted;
+//   CANCELLED            the caller gave up (a Send of Withdraw went before).
 struct Finished {
   absl::Status status;
   v1::Reason reason = v1::REASON_UNSPECIFIED;

@@ -31,8 +31,7 @@ absl::Status CheckAnnounced(const AwaitingResult& phase, const v1::SessionResult
   if (result.survivor_root() != crypto::AsStringView(root)) {
     return Refused("the result is of other survivors than those this client answered for");
   }
-  const uint64_t expected =
-      PackedBytes(header.vector().dimension() + 1, header.vector().modulus_bits());
+  const uint64_t expected = PackedBytes(header.vector());
   if (ResultIsForParticipants(header) && result.total_bytes() != expected) {
     return Refused(
         absl::StrCat("the result must be ", expected, " bytes, is ", result.total_bytes()));

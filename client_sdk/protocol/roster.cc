@@ -8,8 +8,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "client_sdk/protocol/rounds.h"
-#include "crypto/graph/neighbour_graph.h"
 #include "crypto/graph/parameters.h"
+#include "proto/session_graph.h"
 #include "proto/validate.h"
 
 namespace veilsum::client {
@@ -66,27 +66,9 @@ absl::Status CheckSize(size_t clients, const v1::SessionHeader& header) {
 
 // k and t follow from the header and n, and nobody else has a say in them.
 absl::StatusOr<crypto::GraphParameters> PlanFor(const v1::SessionHeader& header, uint32_t clients) {
-  crypto::GraphRequest request;
-  request.tier = crypto::Tier::kSemiHonest;  // CheckWellFormed lets no other one through.
-  request.rule = header.graph() == v1::GRAPH_RULE_COMPLETE ? crypto::GraphRule::kComplete
-                                                           : crypto::GraphRule::kHarary;
-  request.clients = clients;
-  request.corrupt = header.corruption_rate();
-  request.dropout = header.dropout_rate();
-  auto parameters = crypto::PlanGraph(request);
+  auto parameters = crypto::PlanGraph(GraphRequestOf(header, clients));
   if (!parameters.ok()) return Refused(parameters.status().message());
   return parameters;
-}
-
-absl::StatusOr<std::vector<uint32_t>> NeighboursOf(uint32_t position, crypto::GraphRule rule,
-                                                   uint32_t clients, uint32_t degree,
-                                                   const crypto::Digest& transcript) {
-  const auto graph =
-      rule == crypto::GraphRule::kComplete
-          ? crypto::NeighbourGraph::Complete(clients)
-          : crypto::NeighbourGraph::Harary(clients, degree, crypto::GraphSeed(transcript));
-  if (!graph.ok()) return Refused(graph.status().message());
-  return graph->NeighboursOf(position);
 }
 
 }  // namespace
@@ -108,22 +90,19 @@ absl::StatusOr<AwaitingNeighbours> CheckRoster(AwaitingRoster phase,
   if (!parameters.ok()) return parameters.status();
   const crypto::Digest roster_root = crypto::RosterRoot(*seats);
   const crypto::Digest transcript = crypto::TranscriptDigest(context.header_hash, roster_root);
-  const bool complete = header.graph() == v1::GRAPH_RULE_COMPLETE;
-  const auto neighbours = NeighboursOf(
-      *own_position, complete ? crypto::GraphRule::kComplete : crypto::GraphRule::kHarary, clients,
-      parameters->degree, transcript);
-  if (!neighbours.ok()) return neighbours.status();
+  const auto graph = DrawGraph(header, clients, parameters->degree, transcript);
+  if (!graph.ok()) return Refused(graph.status().message());
 
   AwaitingNeighbours next{std::move(phase.keys),
                           roster_root,
                           Cohort{transcript,
                                  clients,
                                  parameters->threshold,
-                                 complete,
+                                 header.graph() == v1::GRAPH_RULE_COMPLETE,
                                  crypto::Party{*own_position, context.identity->public_key()},
                                  {}},
                           {}};
-  for (const uint32_t position : *neighbours) {
+  for (const uint32_t position : graph->NeighboursOf(*own_position)) {
     const crypto::RosterSeat& seat = (*seats)[position];
     next.cohort.neighbours.push_back(crypto::Party{position, seat.identity});
     next.neighbour_entry_hashes.push_back(seat.entry_hash);

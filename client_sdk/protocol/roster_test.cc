@@ -5,10 +5,8 @@
 
 #include <functional>
 #include <string>
-#include <utility>
 
 #include "client_sdk/protocol/conversation_testing.h"
-#include "crypto/primitives/key_agreement.h"
 #include "crypto/primitives/labels.h"
 #include "gtest/gtest.h"
 

@@ -14,6 +14,7 @@
 #include "crypto/sharing/shamir.h"
 #include "crypto/transcript/key_schedule.h"
 #include "gtest/gtest.h"
+#include "proto/session_graph.h"
 #include "proto/vector_arithmetic.h"
 
 namespace veilsum::client {
@@ -120,15 +121,8 @@ class SessionSum {
 
   template <class S>
   S Reconstruct(std::vector<crypto::Share>& shares) {
-    crypto::GraphRequest request;
-    request.tier = crypto::Tier::kSemiHonest;
-    request.rule = conversation_.header().graph() == v1::GRAPH_RULE_COMPLETE
-                       ? crypto::GraphRule::kComplete
-                       : crypto::GraphRule::kHarary;
-    request.clients = conversation_.size();
-    request.corrupt = conversation_.header().corruption_rate();
-    request.dropout = conversation_.header().dropout_rate();
-    const uint32_t threshold = crypto::PlanGraph(request)->threshold;
+    const uint32_t threshold =
+        crypto::PlanGraph(GraphRequestOf(conversation_.header(), conversation_.size()))->threshold;
     EXPECT_GE(shares.size(), threshold);
     shares.erase(shares.begin() + threshold, shares.end());
     std::vector<uint32_t> indices;

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "client_sdk/protocol/neighbour_entries.h"
 #include "client_sdk/protocol/rounds.h"
 #include "crypto/primitives/aead.h"

@@ -3,7 +3,6 @@
 
 #include "client_sdk/veilsum.h"
 
-#include <future>
 #include <limits>
 #include <memory>
 #include <string>

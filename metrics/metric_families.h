@@ -14,7 +14,6 @@
 #include <prometheus/labels.h>
 #include <prometheus/registry.h>
 
-#include <memory>
 #include <string>
 #include <type_traits>
 #include <vector>

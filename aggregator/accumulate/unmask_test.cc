@@ -9,7 +9,6 @@
 #include <utility>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
 #include "crypto/masking/packing.h"
 #include "crypto/primitives/random.h"
 #include "crypto/primitives/transcript_hash.h"

@@ -4,7 +4,6 @@
 #include "aggregator/cli/command_line.h"
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
 #include <ostream>
 
 #include "absl/status/status.h"

@@ -8,7 +8,6 @@
 
 #include <chrono>
 #include <thread>
-#include <utility>
 #include <vector>
 
 #include "absl/strings/ascii.h"

@@ -5,7 +5,6 @@
 
 #include <ostream>
 
-#include "absl/strings/str_cat.h"
 #include "aggregator/cli/exit_code.h"
 #include "aggregator/cli/render.h"
 

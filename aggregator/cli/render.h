@@ -8,7 +8,6 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "absl/strings/string_view.h"
 #include "proto/operator.pb.h"
 
 namespace veilsum::aggregator::cli {

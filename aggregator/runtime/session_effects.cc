@@ -8,7 +8,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "aggregator/runtime/names.h"
 #include "aggregator/runtime/session_runtime.h"
 #include "spdlog/spdlog.h"

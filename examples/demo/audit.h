@@ -8,7 +8,6 @@
 #define VEILSUM_EXAMPLES_DEMO_AUDIT_H_
 
 #include <cstdint>
-#include <string>
 #include <vector>
 
 #include "absl/status/status.h"

@@ -11,7 +11,6 @@
 
 #include <chrono>
 #include <cmath>
-#include <filesystem>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"

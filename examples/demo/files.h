@@ -7,7 +7,6 @@
 #ifndef VEILSUM_EXAMPLES_DEMO_FILES_H_
 #define VEILSUM_EXAMPLES_DEMO_FILES_H_
 
-#include <cstdint>
 #include <fstream>
 #include <iterator>
 #include <string>

@@ -71,7 +71,7 @@ while read -r target; do
   esac
 done < <(query "rdeps($house, $grpc, 1)")
 
-# Only primitives/ and certificates/ speak BoringSSL.
+# Only primitives/, masking/ and certificates/ speak BoringSSL.
 while read -r target; do
   case "$target" in
     //crypto/primitives* | //crypto/certificates* | //crypto/masking* | //tests/* | @boringssl*) ;;

@@ -10,7 +10,6 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/numbers.h"
-#include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "crypto/masking/lanes.h"
 #include "crypto/masking/mask_stream.h"

@@ -10,7 +10,6 @@
 #include <string>
 #include <vector>
 
-#include "absl/status/status.h"
 #include "absl/types/span.h"
 #include "crypto/primitives/aead.h"
 #include "crypto/primitives/bytes.h"

@@ -117,8 +117,7 @@ void AggregatorNode::TakeUpload(uint32_t client, const v1::UploadRequest& reques
   }
   pending.sealed = true;
   Step(aggregator::UploadCompleted{IdentityOf(client),
-                                   crypto::Sha256(crypto::AsBytes(pending.bytes)),
-                                   request.close()},
+                                   crypto::Sha256(crypto::AsBytes(pending.bytes)), request.close()},
        client);
 }
 

@@ -26,7 +26,7 @@ namespace veilsum::scenarios {
 class ClientNode {
  public:
   struct Options {
-    size_t chunk_bytes;           // Of an upload; small ones make many chunks.
+    size_t chunk_bytes;            // Of an upload; small ones make many chunks.
     bool cuts_lose_what_was_sent;  // Or it still arrives.
   };
   ClientNode(const Scenario& scenario, const Cast& cast, uint32_t client, Blackboard* blackboard,

@@ -30,9 +30,7 @@ TEST_P(InMemory, KeepsItsPromises) {
   }
 }
 
-std::string ParamName(const ::testing::TestParamInfo<Scenario>& info) {
-  return NameOf(info.param);
-}
+std::string ParamName(const ::testing::TestParamInfo<Scenario>& info) { return NameOf(info.param); }
 
 INSTANTIATE_TEST_SUITE_P(Named, InMemory, ::testing::ValuesIn(NamedScenarios()), ParamName);
 INSTANTIATE_TEST_SUITE_P(Dropouts, InMemory, ::testing::ValuesIn(DropoutMatrix()), ParamName);

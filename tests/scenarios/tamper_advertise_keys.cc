@@ -65,8 +65,8 @@ void TamperAdvertiseKeys(Misbehaviour how, const Knowledge& knowledge,
   message.set_signature(crypto::ToString(
       crypto::Sign(forged ? *knowledge.somebody_else : *knowledge.identity,
                    crypto::kLabelEntrySignature,
-                   crypto::EntrySignatureDigest(knowledge.header_hash,
-                                                crypto::EntryHash(crypto::AsBytes(message.entry()))))
+                   crypto::EntrySignatureDigest(
+                       knowledge.header_hash, crypto::EntryHash(crypto::AsBytes(message.entry()))))
           .bytes()));
 }
 

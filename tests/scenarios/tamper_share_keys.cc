@@ -66,10 +66,10 @@ void DealAnotherSecret(const Knowledge& knowledge, Places& places) {
     if (place.ciphertext().empty()) continue;
     const crypto::Party holder = knowledge.PartyAt(place.peer());
     const crypto::SecretBuffer share = of_m[i].Serialize();
-    const crypto::Digest m_digest = crypto::ShareDigest(
-        t1, self, holder, crypto::ShareKind::kMaskKey, ExposeSecret(share));
-    const crypto::Digest b_digest = crypto::ShareDigest(
-        t1, self, holder, crypto::ShareKind::kSelfMask, ExposeSecret(share));
+    const crypto::Digest m_digest =
+        crypto::ShareDigest(t1, self, holder, crypto::ShareKind::kMaskKey, ExposeSecret(share));
+    const crypto::Digest b_digest =
+        crypto::ShareDigest(t1, self, holder, crypto::ShareKind::kSelfMask, ExposeSecret(share));
     const auto peer = crypto::ChannelPublicKey::Parse(
         crypto::AsBytes(knowledge.neighbours.at(place.peer()).channel_public_key()));
     const auto agreed = crypto::AgreeChannel(channel, peer.value());

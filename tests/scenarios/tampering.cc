@@ -46,8 +46,7 @@ std::string SignFor(const Knowledge& knowledge, crypto::ProtocolRound round,
 v1::SignedMessage SignBody(const Knowledge& knowledge, crypto::ProtocolRound round,
                            std::string body, bool forged) {
   v1::SignedMessage message;
-  message.set_signature(
-      SignFor(knowledge, round, crypto::Sha256(crypto::AsBytes(body)), forged));
+  message.set_signature(SignFor(knowledge, round, crypto::Sha256(crypto::AsBytes(body)), forged));
   message.set_body(std::move(body));
   return message;
 }

@@ -65,8 +65,7 @@ void TamperUnmasking(Misbehaviour how, const Knowledge& knowledge, v1::SignedMes
 // The parts of one upload, in order.
 class UploadTamperer {
  public:
-  UploadTamperer(Misbehaviour how, const Knowledge* knowledge)
-      : how_(how), knowledge_(knowledge) {}
+  UploadTamperer(Misbehaviour how, const Knowledge* knowledge) : how_(how), knowledge_(knowledge) {}
 
   void Tamper(v1::UploadRequest& request);
 

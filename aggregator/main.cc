@@ -19,6 +19,7 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "aggregator/config/config.h"
+#include "aggregator/files.h"
 #include "aggregator/log.h"
 #include "aggregator/server.h"
 #include "aggregator/server_options.h"

@@ -3,16 +3,11 @@
 
 #include "aggregator/server_options.h"
 
-#include <cerrno>
-#include <cstring>
-#include <fstream>
 #include <memory>
-#include <sstream>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "aggregator/config/roster.h"
-#include "proto/reason_status.h"
+#include "aggregator/files.h"
 
 namespace veilsum::aggregator {
 namespace {
@@ -57,16 +52,6 @@ absl::Status LoadIdentities(const Config& config, LoadedOptions& options) {
 }
 
 }  // namespace
-
-absl::StatusOr<std::string> ReadFile(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  if (!file || !(text << file.rdbuf())) {
-    return MakeError(absl::StatusCode::kNotFound, v1::REASON_INVALID_ARGUMENT,
-                     absl::StrCat("cannot read ", path, ": ", std::strerror(errno)));
-  }
-  return text.str();
-}
 
 absl::StatusOr<LoadedOptions> LoadServerOptions(const Config& config) {
   LoadedOptions options;

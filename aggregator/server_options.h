@@ -5,16 +5,13 @@
 #ifndef VEILSUM_AGGREGATOR_SERVER_OPTIONS_H_
 #define VEILSUM_AGGREGATOR_SERVER_OPTIONS_H_
 
-#include <string>
+#include <cstddef>
 
 #include "absl/status/statusor.h"
 #include "aggregator/config/config.h"
 #include "aggregator/server.h"
 
 namespace veilsum::aggregator {
-
-// NOT_FOUND or the like with the path and the system's reason.
-absl::StatusOr<std::string> ReadFile(const std::string& path);
 
 struct LoadedOptions {
   ServerOptions server;

@@ -11,8 +11,8 @@
 #include <system_error>
 
 #include "absl/strings/str_cat.h"
-#include "aggregator/cli/files.h"
 #include "aggregator/config/table_reader.h"
+#include "aggregator/files.h"
 #include "proto/limits.h"
 #include "proto/reason_status.h"
 

@@ -11,11 +11,11 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "aggregator/cli/exit_code.h"
-#include "aggregator/cli/files.h"
 #include "aggregator/cli/progress_display.h"
 #include "aggregator/cli/render.h"
 #include "aggregator/cli/sum_decoder.h"
 #include "aggregator/config/task_config.h"
+#include "aggregator/files.h"
 #include "proto/limits.h"
 #include "proto/reason_status.h"
 

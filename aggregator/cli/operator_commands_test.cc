@@ -21,7 +21,7 @@
 #include "absl/strings/str_split.h"
 #include "aggregator/cli/command_line.h"
 #include "aggregator/cli/exit_code.h"
-#include "aggregator/cli/files.h"
+#include "aggregator/files.h"
 #include "crypto/primitives/bytes.h"
 #include "crypto/primitives/transcript_hash.h"
 #include "gmock/gmock.h"

@@ -23,8 +23,9 @@ absl::StatusOr<IdentityNames> ParseIdentities(absl::string_view text, absl::stri
     }
   }
   root.Finish();
-  if (names.empty())
+  if (names.empty()) {
     root.Fail("", "names nobody: [identities] needs lines of name = \"public key\"");
+  }
   if (!document->status.ok()) return document->status;
   return names;
 }

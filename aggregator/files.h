@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Whole files, with errors that name them.
-#ifndef VEILSUM_AGGREGATOR_CLI_FILES_H_
-#define VEILSUM_AGGREGATOR_CLI_FILES_H_
+#ifndef VEILSUM_AGGREGATOR_FILES_H_
+#define VEILSUM_AGGREGATOR_FILES_H_
 
 #include <string>
 
@@ -11,7 +11,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
-namespace veilsum::aggregator::cli {
+namespace veilsum::aggregator {
 
 // INVALID_ARGUMENT naming the file and what the system says of it.
 absl::StatusOr<std::string> ReadFile(const std::string& path);
@@ -24,6 +24,6 @@ absl::Status WriteNewFile(const std::string& path, absl::string_view contents, A
 // For results, which may be made again: replaces what is there.
 absl::Status WriteFile(const std::string& path, absl::string_view contents);
 
-}  // namespace veilsum::aggregator::cli
+}  // namespace veilsum::aggregator
 
-#endif  // VEILSUM_AGGREGATOR_CLI_FILES_H_
+#endif  // VEILSUM_AGGREGATOR_FILES_H_

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The Veilsum Authors
 // SPDX-License-Identifier: Apache-2.0
 
-#include "aggregator/cli/files.h"
+#include "aggregator/files.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -15,7 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "proto/reason_status.h"
 
-namespace veilsum::aggregator::cli {
+namespace veilsum::aggregator {
 namespace {
 
 absl::Status FileError(absl::StatusCode code, absl::string_view doing, const std::string& path) {
@@ -71,4 +71,4 @@ absl::Status WriteFile(const std::string& path, absl::string_view contents) {
   return Write(path, contents, O_TRUNC, 0644);
 }
 
-}  // namespace veilsum::aggregator::cli
+}  // namespace veilsum::aggregator

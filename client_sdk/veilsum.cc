@@ -26,7 +26,6 @@ namespace {
 
 using client::ParticipantRunner;
 using client::RunnerOptions;
-using client::RunnerProgress;
 using client::RunnerResult;
 
 constexpr int kOwnThreads = 2;
@@ -85,13 +84,6 @@ client::SessionPolicy Wanted(const Policy& policy) {
   return wanted;
 }
 
-Progress::Stage PublicStage(RunnerProgress::Stage stage) {
-  // Both enumerations name the same stages in the same order.
-  static_assert(static_cast<int>(Progress::Stage::kDownloading) ==
-                static_cast<int>(RunnerProgress::Stage::kDownloading));
-  return static_cast<Progress::Stage>(stage);
-}
-
 QuantisedInput PublicInput(const v1::SessionHeader& header, const crypto::LaneVector& lanes) {
   QuantisedInput input;
   input.session_id = absl::BytesToHexString(header.session_id());
@@ -113,11 +105,7 @@ absl::StatusOr<AggregateResult> PublicResult(absl::StatusOr<RunnerResult> result
 }
 
 void PassObservers(AggregateOptions options, RunnerOptions& runner) {
-  if (options.on_progress != nullptr) {
-    runner.on_progress = [report = std::move(options.on_progress)](const RunnerProgress& progress) {
-      report({PublicStage(progress.stage), progress.done, progress.total, progress.detail});
-    };
-  }
+  runner.on_progress = std::move(options.on_progress);
   if (options.observe_quantised != nullptr) {
     runner.observe_quantised = [observe = std::move(options.observe_quantised)](
                                    const v1::SessionHeader& header,

@@ -32,6 +32,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
+#include "client_sdk/progress.h"
 
 namespace veilsum {
 
@@ -87,26 +88,6 @@ struct ClientOptions {
 
   // Null: two threads of the client's own.
   std::shared_ptr<Executor> executor{};
-};
-
-struct Progress {
-  enum class Stage {
-    kConnecting,  // Also again, after a break; `detail` says what went wrong.
-    kWaiting,     // Connected; no session of the task is open yet.
-    // Rounds of the protocol: `done` of `total` clients have answered, as the aggregator says.
-    kAdvertiseKeys,
-    kShareKeys,
-    kMaskedInputCollection,
-    kConsistencyCheck,
-    kUnmasking,
-    // `done` of `total` bytes of this client's own.
-    kUploading,
-    kDownloading,
-  };
-  Stage stage = Stage::kConnecting;
-  uint64_t done = 0;
-  uint64_t total = 0;
-  std::string detail;  // For people; may change between versions.
 };
 
 // For people and logs: "waiting for a session".

@@ -126,8 +126,9 @@ absl::StatusOr<EncodedInput> EncodeUpdate(absl::Span<const float> update, uint64
   if (!std::isfinite(norm)) return NotFinite(update);
 
   Quantiser quantiser{*grid, 1.0, weight};
-  if (spec.norm_clip() > 0 && norm > spec.norm_clip())
+  if (spec.norm_clip() > 0 && norm > spec.norm_clip()) {
     quantiser.norm_scale = spec.norm_clip() / norm;
+  }
 
   EncodedInput encoded{crypto::LaneVector::ForModulus(spec.modulus_bits(), update.size() + 1)};
   crypto::DeterministicRandom random(ExposeSecret(rounding_seed), crypto::kLabelRounding);

@@ -30,19 +30,6 @@ constexpr size_t IndexOf() {
   }
 }
 
-v1::Round RoundOf(const v1::ClientMessage& message) {
-  switch (message.message_case()) {
-    case v1::ClientMessage::kAdvertiseKeys:
-      return v1::ROUND_ADVERTISE_KEYS;
-    case v1::ClientMessage::kShareKeys:
-      return v1::ROUND_SHARE_KEYS;
-    case v1::ClientMessage::kUnmasking:
-      return v1::ROUND_UNMASKING;
-    default:
-      return v1::ROUND_UNSPECIFIED;
-  }
-}
-
 absl::string_view Describe(v1::Refused::Scope scope) {
   switch (scope) {
     case v1::Refused::SCOPE_CLIENT:
@@ -55,6 +42,21 @@ absl::string_view Describe(v1::Refused::Scope scope) {
 }
 
 }  // namespace
+
+v1::Round RoundOf(const v1::ClientMessage& message) {
+  switch (message.message_case()) {
+    case v1::ClientMessage::kAdvertiseKeys:
+      return v1::ROUND_ADVERTISE_KEYS;
+    case v1::ClientMessage::kShareKeys:
+      return v1::ROUND_SHARE_KEYS;
+    case v1::ClientMessage::kConsistencyCheck:
+      return v1::ROUND_CONSISTENCY_CHECK;
+    case v1::ClientMessage::kUnmasking:
+      return v1::ROUND_UNMASKING;
+    default:
+      return v1::ROUND_UNSPECIFIED;
+  }
+}
 
 struct ParticipantProtocol::State {
   explicit State(ParticipantOptions options)

@@ -102,6 +102,9 @@ struct Finished {
 using Effect = std::variant<Send, EncodeInput, StartUpload, DownloadResult, Progress, Finished>;
 using Effects = std::vector<Effect>;
 
+// Whose message it is; ROUND_UNSPECIFIED for Hello and Withdraw.
+v1::Round RoundOf(const v1::ClientMessage& message);
+
 struct ParticipantOptions {
   const crypto::IdentityKeyPair* identity = nullptr;  // Not owned; outlives the protocol.
   crypto::SessionSecret session_secret;               // Fresh for each session.

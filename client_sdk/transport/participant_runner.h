@@ -19,6 +19,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
+#include "client_sdk/progress.h"
 #include "client_sdk/protocol/session_policy.h"
 #include "client_sdk/transport/hooks.h"
 #include "crypto/masking/lanes.h"
@@ -33,25 +34,9 @@ class Channel;
 
 namespace veilsum::client {
 
-struct RunnerProgress {
-  enum class Stage {
-    kConnecting,  // Also again, after a break; `detail` says what went wrong.
-    kWaiting,     // Connected; no session of the task is open yet.
-    // done of total clients have answered, as the aggregator says.
-    kAdvertiseKeys,
-    kShareKeys,
-    kMaskedInputCollection,
-    kConsistencyCheck,
-    kUnmasking,
-    // done of total bytes of this client's own.
-    kUploading,
-    kDownloading,
-  };
-  Stage stage = Stage::kConnecting;
-  uint64_t done = 0;
-  uint64_t total = 0;
-  std::string detail;  // For people.
-};
+// What the caller sees; not the Progress of participant_protocol.h, which comes from the
+// aggregator.
+using RunnerProgress = ::veilsum::Progress;
 
 struct RunnerResult {
   bool has_mean = false;  // Only if the session's audience includes participants.

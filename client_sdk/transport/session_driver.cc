@@ -30,21 +30,6 @@ absl::Duration SumOf(const v1::PhaseDeadlines& deadlines) {
          absl::Milliseconds(deadlines.unmasking_ms());
 }
 
-v1::Round RoundOf(const v1::ClientMessage& message) {
-  switch (message.message_case()) {
-    case v1::ClientMessage::kAdvertiseKeys:
-      return v1::ROUND_ADVERTISE_KEYS;
-    case v1::ClientMessage::kShareKeys:
-      return v1::ROUND_SHARE_KEYS;
-    case v1::ClientMessage::kConsistencyCheck:
-      return v1::ROUND_CONSISTENCY_CHECK;
-    case v1::ClientMessage::kUnmasking:
-      return v1::ROUND_UNMASKING;
-    default:
-      return v1::ROUND_UNSPECIFIED;
-  }
-}
-
 RunnerProgress::Stage StageOf(v1::Round round) {
   switch (round) {
     case v1::ROUND_SHARE_KEYS:
@@ -236,8 +221,9 @@ void SessionDriver::Encoded(absl::StatusOr<EncodedInput> encoded) {
   if (!encoded.ok()) return GiveUp(encoded.status());
   fraction_clipped_ = encoded->fraction_clipped;
   input_ = std::make_shared<const crypto::LaneVector>(std::move(encoded->values));
-  if (options_.observe_quantised != nullptr)
+  if (options_.observe_quantised != nullptr) {
     options_.observe_quantised(protocol_.header(), *input_);
+  }
   UploadIfReady();
 }
 

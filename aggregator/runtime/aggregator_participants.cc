@@ -21,13 +21,7 @@ Aggregator::ConnectionEntry* Aggregator::Find(const ConnectionPtr& connection) {
 
 // The refusal, as a message and as the end of the stream.
 void Aggregator::Refuse(const ConnectionPtr& connection, const absl::Status& why) {
-  v1::ServerMessage message;
-  v1::Refused& refused = *message.mutable_refused();
-  refused.set_scope(v1::Refused::SCOPE_MESSAGE);
-  refused.set_reason(ReasonOf(why));
-  refused.set_detail(std::string(why.message()));
-  refused.set_retry_after_ms(static_cast<uint64_t>(absl::ToInt64Milliseconds(RetryAfterOf(why))));
-  connection->Send(Encode(message));
+  connection->Send(Encode(RefusedMessage(v1::Refused::SCOPE_MESSAGE, why)));
   connection->Close(why);
 }
 
@@ -139,11 +133,9 @@ void Aggregator::Receive(ConnectionPtr connection, v1::ClientMessage message,
       Unregister(connection);
       connection->Close(absl::OkStatus());
     } else {
-      v1::ServerMessage refusal;
-      refusal.mutable_refused()->set_scope(v1::Refused::SCOPE_MESSAGE);
-      refusal.mutable_refused()->set_reason(v1::REASON_EARLY);
-      refusal.mutable_refused()->set_detail("no session is open for this client yet");
-      connection->Send(Encode(refusal));
+      connection->Send(Encode(
+          RefusedMessage(v1::Refused::SCOPE_MESSAGE,
+                         StatusFor(v1::REASON_EARLY, "no session is open for this client yet"))));
     }
     done();
   });

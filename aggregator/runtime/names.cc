@@ -3,8 +3,12 @@
 
 #include "aggregator/runtime/names.h"
 
+#include <cstdint>
+
 #include "absl/strings/escaping.h"
+#include "absl/time/time.h"
 #include "proto/reason_status.h"
+#include "proto/rpc_error/retry_after.h"
 
 namespace veilsum::aggregator {
 namespace {
@@ -136,6 +140,17 @@ absl::Status StatusOf(const Reply& reply) {
 
 absl::Status StatusFor(v1::Reason reason, absl::string_view detail) {
   return MakeError(CodeFor(reason), reason, detail);
+}
+
+v1::ServerMessage RefusedMessage(v1::Refused::Scope scope, const absl::Status& status) {
+  v1::ServerMessage message;
+  v1::Refused& refused = *message.mutable_refused();
+  refused.set_scope(scope);
+  refused.set_reason(ReasonOf(status));
+  refused.set_detail(std::string(status.message()));
+  refused.set_retry_after_ms(
+      static_cast<uint64_t>(absl::ToInt64Milliseconds(RetryAfterOf(status))));
+  return message;
 }
 
 std::string ShortId(absl::string_view session_id) {

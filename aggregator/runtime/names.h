@@ -12,6 +12,7 @@
 #include "aggregator/protocol/events.h"
 #include "metrics/recorder.h"
 #include "proto/operator.pb.h"
+#include "proto/participant.pb.h"
 
 namespace veilsum::aggregator {
 
@@ -25,6 +26,9 @@ metrics::MessageResult MetricOf(MessageResult result);
 // and duplicate messages.
 absl::Status StatusOf(const Reply& reply);
 absl::Status StatusFor(v1::Reason reason, absl::string_view detail);
+
+// The refusal as a message, with the status's reason, text and retry delay.
+v1::ServerMessage RefusedMessage(v1::Refused::Scope scope, const absl::Status& status);
 
 // The first bytes of a session id in hexadecimal: enough to tell sessions of a log apart.
 std::string ShortId(absl::string_view session_id);

@@ -22,16 +22,14 @@ constexpr size_t kProgressMessagesPerSecond = 2'000;
 double Seconds(uint64_t milliseconds) { return static_cast<double>(milliseconds) / 1e3; }
 
 v1::ServerMessage AnswerTo(const Reply& reply) {
-  v1::ServerMessage message;
-  if (StatusOf(reply).ok()) {
-    message.mutable_accepted()->set_round(RoundOf(reply.phase));
+  const absl::Status status = StatusOf(reply);
+  if (!status.ok()) {
+    v1::ServerMessage message = RefusedMessage(v1::Refused::SCOPE_MESSAGE, status);
+    message.mutable_refused()->set_round(RoundOf(reply.phase));
     return message;
   }
-  v1::Refused& refused = *message.mutable_refused();
-  refused.set_scope(v1::Refused::SCOPE_MESSAGE);
-  refused.set_reason(reply.reason);
-  refused.set_detail(reply.detail);
-  refused.set_round(RoundOf(reply.phase));
+  v1::ServerMessage message;
+  message.mutable_accepted()->set_round(RoundOf(reply.phase));
   return message;
 }
 

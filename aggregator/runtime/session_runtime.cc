@@ -20,15 +20,6 @@ constexpr Phase kPhasesInOrder[] = {Phase::kAdvertiseKeys, Phase::kShareKeys,
                                     Phase::kMaskedInputCollection, Phase::kConsistencyCheck,
                                     Phase::kUnmasking};
 
-v1::ServerMessage RefusedMessage(v1::Refused::Scope scope, const absl::Status& status) {
-  v1::ServerMessage message;
-  v1::Refused& refused = *message.mutable_refused();
-  refused.set_scope(scope);
-  refused.set_reason(ReasonOf(status));
-  refused.set_detail(std::string(status.message()));
-  return message;
-}
-
 // Is the download request signed by the identity that it names?
 absl::Status CheckDownloadSignature(const v1::DownloadResultRequest& request,
                                     const IdentityPublicKey& identity, const Digest& transcript) {

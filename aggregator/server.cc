@@ -56,7 +56,8 @@ struct AggregatorServer::State {
                 recorder,
                 crypto::RandomBytes,
                 StreamCount(options.max_connections),
-                StreamCount(kUploadsPerClient * options.max_connections)} {}
+                StreamCount(kUploadsPerClient * options.max_connections),
+                Handshakes(options.max_connections)} {}
 
   bool BecomesIdle(absl::Duration time);
   void AbortAll() {

@@ -19,18 +19,14 @@ namespace veilsum::aggregator {
 ParticipateStream::ParticipateStream(grpc::CallbackServerContext* context, ServiceContext& service)
     : RawStream(context, service.executors.NewControlStrand(),
                 RpcMetrics(service.recorder, metrics::Method::kParticipate)),
-      service_(service),
-      slot_(service.control_streams) {}
+      service_(service) {}
 
 void ParticipateStream::Begun() {
-  if (!slot_) {
-    service_.recorder.OverloadRejection(metrics::Overload::kInflight);
-    return Refuse(WithRetryAfter(
-        StatusFor(v1::REASON_OVERLOADED,
-                  absl::StrCat("the aggregator serves ", service_.control_streams.most(),
-                               " clients at a time; try again shortly")),
-        absl::Seconds(5)));
-  }
+  const std::weak_ptr<ParticipateStream> weak = Self();
+  handshake_ = service_.handshakes.Enter([weak] {
+    const auto self = weak.lock();
+    if (self != nullptr) self->Post([self] { self->GiveWay(); });
+  });
   nonce_.resize(limits::kNonceBytes);
   service_.random(absl::MakeSpan(reinterpret_cast<uint8_t*>(nonce_.data()), limits::kNonceBytes));
   v1::ServerMessage message;
@@ -65,9 +61,25 @@ void ParticipateStream::CheckFirstMessage(const v1::ClientMessage& message) {
   const auto identity = CheckHello(message.hello(), nonce_);
   if (!identity.ok()) return Refuse(identity.status());
   CancelEndAfter();
+  service_.handshakes.Leave(handshake_);
+  slot_.emplace(service_.control_streams);
+  if (!*slot_) {
+    return RefuseForNow(absl::StrCat("the aggregator serves ", service_.control_streams.most(),
+                                     " clients at a time; try again shortly"));
+  }
   connected_ = true;
   service_.aggregator->Connect(*identity, message.hello(), Self());
   ReadNext();
+}
+
+void ParticipateStream::GiveWay() {
+  if (connected_ || ending()) return;
+  RefuseForNow("no hello came, and the room was needed for other clients; try again shortly");
+}
+
+void ParticipateStream::RefuseForNow(absl::string_view text) {
+  service_.recorder.OverloadRejection(metrics::Overload::kInflight);
+  Refuse(WithRetryAfter(StatusFor(v1::REASON_OVERLOADED, text), absl::Seconds(5)));
 }
 
 void ParticipateStream::Refuse(const absl::Status& why) {
@@ -84,6 +96,10 @@ void ParticipateStream::Refuse(const absl::Status& why) {
 void ParticipateStream::HalfClosed() { End(absl::OkStatus()); }
 
 void ParticipateStream::Over() {
+  service_.handshakes.Leave(handshake_);
+  // Who was refused or replaced may take its time to go, but not another's room. After a good end
+  // the client is still served.
+  if (!ended_well()) slot_.reset();
   if (connected_) service_.aggregator->Disconnected(Self());
 }
 

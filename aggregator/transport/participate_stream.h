@@ -5,9 +5,12 @@
 #ifndef VEILSUM_AGGREGATOR_TRANSPORT_PARTICIPATE_STREAM_H_
 #define VEILSUM_AGGREGATOR_TRANSPORT_PARTICIPATE_STREAM_H_
 
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
+#include "absl/strings/string_view.h"
 #include "aggregator/runtime/participant_connection.h"
 #include "aggregator/transport/raw_stream.h"
 #include "aggregator/transport/service_context.h"
@@ -29,13 +32,16 @@ class ParticipateStream final : public RawStream, public ParticipantConnection {
   void Over() override;
 
   void CheckFirstMessage(const v1::ClientMessage& message);
+  void GiveWay();
+  void RefuseForNow(absl::string_view text);
   void Refuse(const absl::Status& why);
   std::shared_ptr<ParticipateStream> Self() {
     return std::static_pointer_cast<ParticipateStream>(shared_from_this());
   }
 
   ServiceContext& service_;
-  const StreamCount::Slot slot_;
+  std::optional<StreamCount::Slot> slot_;  // From a good hello on.
+  uint64_t handshake_ = 0;                 // Until then.
   std::string nonce_;
   bool connected_ = false;  // The aggregator knows this stream.
 };

@@ -217,15 +217,51 @@ TEST_F(ServerAbuseTest, TheNewestStreamOfAnIdentityIsServed) {
   EXPECT_TRUE(new_stream.Finish().ok());
 }
 
-TEST_F(ServerAbuseTest, AClientThatNeverSaysHelloLeavesRoomForOthers) {
+TEST_F(ServerAbuseTest, StreamsThatNeverSayHelloGiveWayToOthers) {
+  TestServerOptions options;
+  options.max_connections = 2;
+  TestServer server(options);
+  TestStream first(server);
+  ASSERT_TRUE(first.Read().has_challenge());
+  TestStream second(server);
+  ASSERT_TRUE(second.Read().has_challenge());
+  TestStream client(server);
+  client.Join(TestIdentity(1), "task");
+  EXPECT_TRUE(client.Read().has_offer());
+  EXPECT_EQ(first.Read().refused().reason(), v1::REASON_OVERLOADED);
+  const absl::Status end = first.Finish();
+  EXPECT_EQ(end.code(), absl::StatusCode::kResourceExhausted) << end;
+  EXPECT_GT(RetryAfterOf(end), absl::ZeroDuration());
+  second.Write(second.Hello(TestIdentity(2), "task"));
+  EXPECT_TRUE(second.Read().has_offer());
+}
+
+TEST_F(ServerAbuseTest, UploadsThatHaveNotOpenedCountAmongThem) {
+  TestServerOptions options;
+  options.max_connections = 1;
+  TestServer server(options);
+  TestStream first(server);
+  ASSERT_TRUE(first.Read().has_challenge());
+  const auto stub = server.Participant();
+  grpc::ClientContext context;
+  const auto upload = stub->UploadMaskedInput(&context);
+  EXPECT_EQ(first.Read().refused().reason(), v1::REASON_OVERLOADED);
+  context.TryCancel();
+  upload->Finish();
+}
+
+TEST_F(ServerAbuseTest, NoMoreClientsAreServedThanConfigured) {
   TestServerOptions options;
   options.max_connections = 2;
   TestServer server(options);
   TestStream one(server);
+  one.Join(TestIdentity(1), "task");
+  ASSERT_TRUE(one.Read().has_offer());
   TestStream two(server);
-  ASSERT_TRUE(one.Read().has_challenge());
-  ASSERT_TRUE(two.Read().has_challenge());
+  two.Join(TestIdentity(2), "task");
+  ASSERT_TRUE(two.Read().has_offer());
   TestStream three(server);
+  three.Join(TestIdentity(3), "task");
   const v1::ServerMessage refused = three.Read();
   EXPECT_EQ(refused.refused().reason(), v1::REASON_OVERLOADED);
   EXPECT_GT(refused.refused().retry_after_ms(), 0u);

@@ -15,6 +15,7 @@
 #include "absl/types/span.h"
 #include "aggregator/runtime/aggregator.h"
 #include "aggregator/runtime/executors.h"
+#include "aggregator/transport/handshakes.h"
 #include "metrics/recorder.h"
 
 namespace veilsum::aggregator {
@@ -58,8 +59,10 @@ struct ServiceContext {
   metrics::Recorder& recorder;
   // Writes unpredictable bytes. Thread-safe.
   std::function<void(absl::Span<uint8_t>)> random;
+  // Those that have shown whose they are, and the others.
   StreamCount control_streams;
   StreamCount uploads;
+  Handshakes handshakes;
 };
 
 }  // namespace veilsum::aggregator

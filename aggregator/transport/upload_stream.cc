@@ -19,18 +19,23 @@ namespace veilsum::aggregator {
 UploadStream::UploadStream(grpc::CallbackServerContext* context, ServiceContext& service)
     : RawStream(context, service.executors.NewControlStrand(),
                 RpcMetrics(service.recorder, metrics::Method::kUploadMaskedInput)),
-      service_(service),
-      slot_(service.uploads) {}
+      service_(service) {}
+
+void UploadStream::RefuseForNow(absl::string_view text) {
+  service_.recorder.OverloadRejection(metrics::Overload::kInflight);
+  End(WithRetryAfter(StatusFor(v1::REASON_OVERLOADED, text), absl::Seconds(1)));
+}
 
 void UploadStream::Begun() {
-  if (!slot_) {
-    service_.recorder.OverloadRejection(metrics::Overload::kInflight);
-    return End(
-        WithRetryAfter(StatusFor(v1::REASON_OVERLOADED,
-                                 absl::StrCat("the aggregator takes ", service_.uploads.most(),
-                                              " uploads at a time; try again shortly")),
-                       absl::Seconds(1)));
-  }
+  const std::weak_ptr<UploadStream> weak = Self();
+  handshake_ = service_.handshakes.Enter([weak] {
+    const auto self = weak.lock();
+    if (self == nullptr) return;
+    self->Post([self] {
+      if (self->upload_.session != nullptr || self->ending()) return;
+      self->RefuseForNow("no upload.open came, and the room was needed; try again shortly");
+    });
+  });
   EndAfter(kHandshakeTime, absl::DeadlineExceededError(absl::StrCat(
                                "no upload.open within ", kHandshakeTime.count(), " seconds")));
   ReadNext();
@@ -70,6 +75,12 @@ void UploadStream::Open(const v1::UploadOpen& open) {
 void UploadStream::Opened(absl::StatusOr<Aggregator::OpenedUpload> opened) {
   if (ending()) return;
   if (!opened.ok()) return End(opened.status());
+  service_.handshakes.Leave(handshake_);
+  slot_.emplace(service_.uploads);
+  if (!*slot_) {
+    return RefuseForNow(absl::StrCat("the aggregator takes ", service_.uploads.most(),
+                                     " uploads at a time; try again shortly"));
+  }
   upload_ = *std::move(opened);
   if (upload_.grant->writer == nullptr) return Conclude(upload_.grant->receipt);
   v1::UploadReply reply;
@@ -116,6 +127,10 @@ void UploadStream::HalfClosed() {
   End(StatusFor(v1::REASON_BAD_UPLOAD, "upload: was cut short before its close"));
 }
 
-void UploadStream::Over() { upload_ = {}; }
+void UploadStream::Over() {
+  service_.handshakes.Leave(handshake_);
+  slot_.reset();
+  upload_ = {};
+}
 
 }  // namespace veilsum::aggregator

@@ -5,9 +5,11 @@
 #ifndef VEILSUM_AGGREGATOR_TRANSPORT_UPLOAD_STREAM_H_
 #define VEILSUM_AGGREGATOR_TRANSPORT_UPLOAD_STREAM_H_
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 
+#include "absl/strings/string_view.h"
 #include "aggregator/runtime/aggregator.h"
 #include "aggregator/transport/raw_stream.h"
 #include "aggregator/transport/service_context.h"
@@ -25,6 +27,7 @@ class UploadStream final : public RawStream {
   void HalfClosed() override;
   void Over() override;
 
+  void RefuseForNow(absl::string_view text);
   void Open(const v1::UploadOpen& open);
   void Opened(absl::StatusOr<Aggregator::OpenedUpload> opened);
   void TakeData(const v1::UploadData& data);
@@ -35,7 +38,8 @@ class UploadStream final : public RawStream {
   }
 
   ServiceContext& service_;
-  const StreamCount::Slot slot_;
+  std::optional<StreamCount::Slot> slot_;      // From a good open on.
+  uint64_t handshake_ = 0;                     // Until then.
   std::optional<IdentityPublicKey> identity_;  // Once opened.
   Aggregator::OpenedUpload upload_;
   bool closed_ = false;  // The client has sent its close; the receipt is due.

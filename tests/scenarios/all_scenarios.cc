@@ -157,7 +157,9 @@ Scenarios CallerErrors() {
                       .IsLeftOut()
                       .IsTold(v1::REASON_INVALID_ARGUMENT)
                       .IsDropped(v1::REASON_WITHDREW)
-                      .Threshold(2));
+                      .Threshold(2)
+                      .Client(3)
+                      .WaitsFor(1, kAdvertiseKeys));
   }
   return all;
 }

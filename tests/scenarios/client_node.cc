@@ -22,13 +22,6 @@ client::ParticipantProtocol MakeProtocol(const Cast& cast, uint32_t client) {
   return client::ParticipantProtocol::Create(std::move(options)).value();
 }
 
-v1::Round RoundOf(const v1::ClientMessage& message) {
-  if (message.has_advertise_keys()) return kAdvertiseKeys;
-  if (message.has_share_keys()) return kShareKeys;
-  if (message.has_unmasking()) return kUnmasking;
-  return v1::ROUND_UNSPECIFIED;
-}
-
 }  // namespace
 
 ClientNode::ClientNode(const Scenario& scenario, const Cast& cast, uint32_t client,
@@ -114,7 +107,7 @@ void ClientNode::Carry(client::Finished finished) {
     outcome_.status = sum.status();
     return;
   }
-  outcome_.mean = sum->mean;
+  outcome_.mean_digest = DigestOf(sum->mean);
   outcome_.weight_sum = sum->weight_sum;
 }
 
@@ -261,6 +254,7 @@ void ClientNode::Return() {
 
 ClientOutcome ClientNode::Report() const {
   ClientOutcome outcome = outcome_;
+  outcome.gone = vanished_;
   outcome.evidence = interposer_.evidence();
   return outcome;
 }

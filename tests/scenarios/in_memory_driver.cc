@@ -99,8 +99,12 @@ class Driver {
   }
 
   bool MaySpeak(uint32_t index) const {
-    return options_.slow_client != index || aggregator_->finished() ||
-           !clients_[index]->outbox.front().has_unmasking();
+    const v1::Round round = RoundOf(clients_[index]->outbox.front());
+    const auto& waits_for = scenario_.script(index).waits_for;
+    if (waits_for.has_value() && waits_for->round == round && !clients_[waits_for->other]->ended()) {
+      return false;
+    }
+    return options_.slow_client != index || aggregator_->finished() || round != kUnmasking;
   }
 
   bool MayStart(uint32_t index) const {
@@ -109,13 +113,17 @@ class Driver {
     if (!script.joins_last) return true;
     for (uint32_t other = 0; other < clients_.size(); ++other) {
       const ClientScript& theirs = scenario_.script(other);
-      if (!theirs.joins_last && !theirs.too_late && !clients_[other]->advertised()) return false;
+      if (theirs.joins_last || theirs.too_late || theirs.waits_for.has_value()) continue;
+      if (!clients_[other]->advertised()) return false;
     }
     return true;
   }
 
   bool MayUpload(uint32_t index) {
     if (!options_.one_upload_at_a_time) return true;
+    for (const auto& client : clients_) {
+      if (!client->inbox.empty() || !client->outbox.empty()) return false;
+    }
     if (uploading_.has_value() && *uploading_ != index &&
         (clients_[*uploading_]->can_upload() || !clients_[*uploading_]->upload_inbox.empty() ||
          aggregator_->can_fold())) {
@@ -127,6 +135,7 @@ class Driver {
 
   bool PlayStep() {
     if (Chance(options_.chaos.cut + options_.chaos.vanish + options_.chaos.evict)) MakeTrouble();
+    bool uploading = false;
     actions_.clear();
     for (uint32_t client = 0; client < clients_.size(); ++client) AddClientActions(client);
     if (aggregator_->can_fold()) actions_.push_back({kFold, 0});
@@ -134,9 +143,9 @@ class Driver {
     if (actions_.empty() || Chance(options_.chaos.early_timer)) {
       if (!FireTimer() && actions_.empty()) return false;
     } else {
-      Act(actions_[random_() % actions_.size()]);
+      uploading = Act(actions_[random_() % actions_.size()]);
     }
-    if (options_.after_step) options_.after_step();
+    if (options_.after_step) options_.after_step(PresentRound(), uploading);
     return true;
   }
 
@@ -146,7 +155,18 @@ class Driver {
     uint32_t client;
   };
 
-  void Act(const Choice& choice) {
+  v1::Round PresentRound() const {
+    const std::optional<aggregator::Phase> phase = aggregator_->phase();
+    return phase.has_value() ? aggregator::RoundOf(*phase) : v1::ROUND_UNSPECIFIED;
+  }
+
+  // True if it was about an upload.
+  bool Act(const Choice& choice) {
+    Carry(choice);
+    return choice.kind == kUpload || choice.kind == kHearUpload || choice.kind == kFold;
+  }
+
+  void Carry(const Choice& choice) {
     ClientNode& client = *clients_[choice.client];
     switch (choice.kind) {
       case kConnect:

@@ -33,12 +33,14 @@ struct InMemoryOptions {
   size_t chunk_bytes = 64;
   // Its Unmasking answer arrives only after the end.
   std::optional<uint32_t> slow_client;
-  // Uploads do not overlap: what one leaves behind shows in memory.
+  // Uploads neither overlap nor begin before all has been heard that was said: what one upload
+  // leaves behind shows in memory.
   bool one_upload_at_a_time = false;
   // Called around everything that the aggregator does: true before, false after.
   std::function<void(bool)> aggregator_at_work;
-  // Called after each step of the schedule.
-  std::function<void()> after_step;
+  // Called after each step of the schedule with the round that the session is in; unspecified: it
+  // has ended. `uploading`: the step was one of an upload.
+  std::function<void(v1::Round round, bool uploading)> after_step;
 };
 
 Outcome PlayInMemory(const Scenario& scenario, const InMemoryOptions& options = {});

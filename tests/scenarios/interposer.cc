@@ -7,9 +7,17 @@
 
 namespace veilsum::scenarios {
 
+v1::Round RoundOf(const v1::ClientMessage& message) {
+  if (message.has_advertise_keys()) return kAdvertiseKeys;
+  if (message.has_share_keys()) return kShareKeys;
+  if (message.has_unmasking()) return kUnmasking;
+  return v1::ROUND_UNSPECIFIED;
+}
+
 Interposer::Interposer(const Scenario& scenario, const Cast& cast, uint32_t client,
                        Blackboard* blackboard)
     : how_(scenario.script(client).misbehaviour),
+      posts_(how_ == Misbehaviour::kNone && !scenario.script(client).waits_for.has_value()),
       blackboard_(blackboard),
       knowledge_(cast.identity(client), cast.somebody_else(), cast.session_secret(client)),
       upload_(how_, &knowledge_) {}
@@ -20,7 +28,7 @@ v1::ClientMessage Interposer::Outgoing(v1::ClientMessage message) {
       TamperAdvertiseKeys(how_, knowledge_, blackboard_->AnyEntry(),
                           *message.mutable_advertise_keys());
       v1::AdvertiseKeysEntry entry;
-      if (how_ == Misbehaviour::kNone && entry.ParseFromString(message.advertise_keys().entry())) {
+      if (posts_ && entry.ParseFromString(message.advertise_keys().entry())) {
         blackboard_->Post(entry);
       }
       break;
@@ -56,16 +64,13 @@ std::optional<v1::ServerMessage> Interposer::Incoming(v1::ServerMessage message,
   if (AnswersLie(message)) {
     evidence_.refusal =
         message.has_refused() ? message.refused().reason() : v1::REASON_UNSPECIFIED;
-    return std::exchange(held_back_, std::nullopt);
+    return std::nullopt;
   }
   std::optional<v1::ClientMessage> lie = OutOfTurn(how_, knowledge_, message, own_);
   if (!lie.has_value() || evidence_.refusal.has_value()) return message;
   say.push_back(*std::move(lie));
   answers_due_.push_back(true);
-  // The end would end the client too, before it hears the answer.
-  if (!message.has_result()) return message;
-  held_back_ = std::move(message);
-  return std::nullopt;
+  return message;
 }
 
 bool Interposer::AnswersLie(const v1::ServerMessage& message) {

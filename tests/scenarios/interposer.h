@@ -22,6 +22,9 @@
 
 namespace veilsum::scenarios {
 
+// Whose message it is; unspecified for Hello and Withdraw.
+v1::Round RoundOf(const v1::ClientMessage& message);
+
 // What liars can see of others, whatever thread they run on.
 class Blackboard {
  public:
@@ -70,13 +73,13 @@ class Interposer {
   bool AnswersLie(const v1::ServerMessage& message);
 
   const Misbehaviour how_;
+  const bool posts_;  // Its keys are there to be copied once they have left.
   Blackboard* const blackboard_;
   Knowledge knowledge_;
   UploadTamperer upload_;
   Evidence evidence_;
   std::map<v1::ClientMessage::MessageCase, v1::ClientMessage> own_;
   std::deque<bool> answers_due_;  // In order; true: to a lie.
-  std::optional<v1::ServerMessage> held_back_;
 };
 
 }  // namespace veilsum::scenarios

@@ -5,6 +5,16 @@
 
 namespace veilsum::scenarios {
 
+v1::Round RoundOf(Misbehaviour misbehaviour) {
+  if (misbehaviour <= Misbehaviour::kForgedEntrySignature) return v1::ROUND_ADVERTISE_KEYS;
+  if (misbehaviour <= Misbehaviour::kInconsistentShares) return v1::ROUND_SHARE_KEYS;
+  if (misbehaviour <= Misbehaviour::kForgedUploadClose) {
+    return v1::ROUND_MASKED_INPUT_COLLECTION;
+  }
+  if (misbehaviour <= Misbehaviour::kForgedUnmasking) return v1::ROUND_UNMASKING;
+  return v1::ROUND_SHARE_KEYS;
+}
+
 std::string NameOf(Misbehaviour misbehaviour) {
   switch (misbehaviour) {
     case Misbehaviour::kNone:

@@ -7,6 +7,8 @@
 
 #include <string>
 
+#include "proto/participant.pb.h"
+
 namespace veilsum::scenarios {
 
 // Signed again with the client's own identity unless the name says otherwise, so that what is
@@ -78,6 +80,9 @@ enum class Misbehaviour {
   // No seat at all.
   kStranger,              // Not on the list of those who may take part.
 };
+
+// The round whose message it bends; that of the honest message it comes with, if out of turn.
+v1::Round RoundOf(Misbehaviour misbehaviour);
 
 // "CopiedKey".
 std::string NameOf(Misbehaviour misbehaviour);

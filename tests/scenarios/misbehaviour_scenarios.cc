@@ -51,6 +51,8 @@ void AddKeys(std::vector<Scenario>& all) {
     all.push_back(Dropped(how, v1::REASON_BAD_KEY));
     all.back().JoinsLast();
   }
+  // The roster stays open until the aggregator has seen the lie.
+  for (Scenario& scenario : all) scenario.Client(kOther).WaitsFor(kLiar, kAdvertiseKeys);
 }
 
 void AddShares(std::vector<Scenario>& all) {
@@ -60,7 +62,9 @@ void AddShares(std::vector<Scenario>& all) {
     all.push_back(Dropped(how, v1::REASON_BAD_SHARE_LIST));
   }
   all.push_back(
-      Refused(M::kForgedShareSignature, v1::REASON_BAD_SIGNATURE, v1::REASON_NO_ANSWER));
+      Refused(M::kForgedShareSignature, v1::REASON_BAD_SIGNATURE, v1::REASON_NO_ANSWER)
+          .Client(kOther)
+          .WaitsFor(kLiar, kShareKeys));
   all.push_back(Harmless(M::kCorruptedCiphertext));
   all.push_back(Harmless(M::kSwappedDigests));
   all.push_back(OneLies(M::kAllCorrupted).Aborts(v1::REASON_BELOW_THRESHOLD));
@@ -97,7 +101,9 @@ void AddUnmasking(std::vector<Scenario>& all) {
                     .Vanishes(Before(kShareKeys)));
   all.push_back(OneLies(M::kForgedUnmasking)
                     .IsTold(v1::REASON_BAD_SIGNATURE)
-                    .IsDropped(v1::REASON_NO_ANSWER));
+                    .IsDropped(v1::REASON_NO_ANSWER)
+                    .Client(kOther)
+                    .WaitsFor(kLiar, kUnmasking));
 }
 
 void AddOutOfTurn(std::vector<Scenario>& all) {
@@ -108,7 +114,8 @@ void AddOutOfTurn(std::vector<Scenario>& all) {
   all.push_back(OutOfTurn(M::kConflicting, v1::REASON_CONFLICT));
   all.push_back(OutOfTurn(M::kOtherEntry, v1::REASON_SEAT_TAKEN));
   all.push_back(OutOfTurn(M::kConsistencyCheck, v1::REASON_UNSUPPORTED));
-  all.push_back(OutOfTurn(M::kAfterTheEnd, v1::REASON_CONFLICT));
+  // Whoever has the result may be gone before the answer comes.
+  all.push_back(Harmless(M::kAfterTheEnd));
 }
 
 }  // namespace

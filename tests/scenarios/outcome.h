@@ -13,17 +13,21 @@
 
 #include "absl/status/status.h"
 #include "crypto/masking/lanes.h"
+#include "crypto/primitives/bytes.h"
 #include "proto/reason.pb.h"
 #include "tests/scenarios/interposer.h"
 
 namespace veilsum::scenarios {
 
+crypto::Digest DigestOf(const std::vector<float>& mean);
+
 // One client's own view.
 struct ClientOutcome {
+  bool gone = false;    // Vanished, by script or by chaos.
   bool ended = false;
   absl::Status status;  // OK: it has the result.
   uint32_t included = 0;
-  std::vector<float> mean;
+  crypto::Digest mean_digest{};  // DigestOf the mean: of a thousand clients, too much to keep.
   uint64_t weight_sum = 0;
   Evidence evidence;
 };

@@ -6,12 +6,25 @@
 namespace veilsum::scenarios {
 namespace {
 
-// Never says a word that the aggregator counts, in this round or any later one.
-bool SilentFrom(const ClientScript& script, v1::Round round) {
-  if (!script.vanishes.has_value()) return false;
-  const When& when = *script.vanishes;
-  if (when.round < round) return true;
-  return when.round == round && when.moment != When::Moment::kAfter;
+// The round that follows, for those who die after one.
+v1::Round Next(v1::Round round) {
+  return round == kMaskedInput ? kUnmasking : static_cast<v1::Round>(round + 1);
+}
+
+// The first round that the client does not answer; one beyond the last if there is none.
+v1::Round LeavesIn(const ClientScript& script) {
+  if (script.vanishes.has_value()) {
+    const When& when = *script.vanishes;
+    return when.moment == When::Moment::kAfter ? Next(when.round) : when.round;
+  }
+  if (script.caller_error != CallerError::kNone) return kAdvertiseKeys;
+  const bool lies_itself_out = script.misbehaviour != Misbehaviour::kNone &&
+                               (script.told.has_value() || script.dropped.has_value());
+  return lies_itself_out ? RoundOf(script.misbehaviour) : Next(kUnmasking);
+}
+
+bool TakesNoSeat(const ClientScript& script) {
+  return script.too_late || script.misbehaviour == Misbehaviour::kStranger;
 }
 
 }  // namespace
@@ -55,23 +68,23 @@ std::vector<uint32_t> Scenario::Included() const {
   return included;
 }
 
-uint32_t Scenario::Answering(v1::Round round) const {
-  uint32_t answering = 0;
+Scenario::Turnout Scenario::TurnoutOf(v1::Round round) const {
+  Turnout turnout;
   for (uint32_t client = 0; client < clients_; ++client) {
     const ClientScript& one = script(client);
-    const bool seatless = one.too_late || one.caller_error != CallerError::kNone ||
-                          one.misbehaviour == Misbehaviour::kStranger;
-    if (!seatless && !SilentFrom(one, round)) ++answering;
+    if (TakesNoSeat(one)) continue;
+    const v1::Round leaves = LeavesIn(one);
+    if (leaves > round) ++turnout.answering;
+    // Seats that nobody takes are waited for, whatever the reason.
+    const bool quietly = round == kAdvertiseKeys || one.dropped == v1::REASON_NO_ANSWER;
+    if (leaves == round && quietly) ++turnout.silent;
   }
-  return answering;
+  return turnout;
 }
 
 uint32_t Scenario::Seats() const {
-  uint32_t seats = clients_;
-  for (uint32_t client = 0; client < clients_; ++client) {
-    const ClientScript& one = script(client);
-    if (one.too_late || one.misbehaviour == Misbehaviour::kStranger) --seats;
-  }
+  uint32_t seats = 0;
+  for (uint32_t client = 0; client < clients_; ++client) seats += !TakesNoSeat(script(client));
   return seats;
 }
 

@@ -65,7 +65,14 @@ struct ClientScript {
   std::vector<When> reconnects;       // Loses all connections and comes back at once.
   Misbehaviour misbehaviour = Misbehaviour::kNone;
   CallerError caller_error = CallerError::kNone;
-  bool joins_last = false;  // Once everybody else who will ever advertise keys has done so.
+  // Its message of that round leaves only once the other client's session is over.
+  struct Patience {
+    uint32_t other;
+    v1::Round round;
+  };
+  std::optional<Patience> waits_for;
+  // Once everybody else who will ever advertise keys has done so, but for those who wait.
+  bool joins_last = false;
   bool too_late = false;    // Comes when the roster is closed.
 
   // Expectations.
@@ -103,6 +110,9 @@ class Scenario {
   Scenario& Lies(Misbehaviour how) { return Set(script().misbehaviour, how); }
   Scenario& ErrsAsCaller(CallerError how) { return Set(script().caller_error, how); }
   Scenario& JoinsLast() { return Set(script().joins_last, true); }
+  Scenario& WaitsFor(uint32_t other, v1::Round round) {
+    return SetOptional(script().waits_for, ClientScript::Patience{other, round});
+  }
   Scenario& ComesTooLate() { return Set(script().too_late, true); }
 
   Scenario& IsLeftOut() { return Set(script().included, false); }
@@ -132,8 +142,13 @@ class Scenario {
 
   // Whose inputs must be in the sum, ascending; nobody's if it aborts.
   std::vector<uint32_t> Included() const;
-  // How many will answer the phase of this round, by the script.
-  uint32_t Answering(v1::Round round) const;
+  // Who is expected in the phase of this round when it has shaken out: the phase ends with the
+  // last of those who answer, if nobody waits for the silent ones.
+  struct Turnout {
+    uint32_t answering = 0;
+    uint32_t silent = 0;  // Not those whom the aggregator drops or who take their leave.
+  };
+  Turnout TurnoutOf(v1::Round round) const;
   // Seats that can be taken at most; strangers and those who come too late take none.
   uint32_t Seats() const;
 

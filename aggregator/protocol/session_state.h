@@ -51,6 +51,9 @@ struct Member {
   std::optional<Drop> dropped;
 
   std::optional<Digest>& AcceptedIn(Phase phase) { return accepted[static_cast<size_t>(phase)]; }
+  const std::optional<Digest>& AcceptedIn(Phase phase) const {
+    return accepted[static_cast<size_t>(phase)];
+  }
 };
 
 // Everybody, from the closed roster on.

@@ -3,11 +3,13 @@
 
 // Round 4, Unmasking: shares of b of the survivors and of m of the dropouts, never both.
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "aggregator/protocol/answers.h"
 #include "aggregator/protocol/rounds.h"
+#include "crypto/graph/parameters.h"
 #include "crypto/primitives/transcript_hash.h"
 #include "crypto/transcript/transcript.h"
 #include "proto/reason_status.h"
@@ -173,6 +175,29 @@ void ReportSilent(SessionState& state, const UnmaskingPhase& phase) {
   }
 }
 
+// "; 4 of 5 holders …", or nothing. A holder leaves a share out that it could not open, which is
+// the dealer's doing, or because it is corrupted itself: so a dealer is named only where more did
+// so than may be corrupted.
+std::string DealerAtFault(const SessionState& state, const UnmaskingPhase& phase) {
+  const Cohort& cohort = *state.cohort;
+  const double rate = state.header.corruption_rate();
+  const uint32_t corrupted =
+      std::max<uint32_t>(rate > 0 ? 1 : 0, crypto::FloorOfRate(rate, cohort.clients()));
+  for (uint32_t dealer = 0; dealer < cohort.clients(); ++dealer) {
+    if (!phase.sharers[dealer] || phase.share_counts[dealer] >= cohort.threshold()) continue;
+    uint32_t holders = 0;
+    cohort.places.ForEach(dealer, [&](uint32_t holder) {
+      if (cohort.members[holder].AcceptedIn(kPhase).has_value()) ++holders;
+    });
+    const uint32_t without = holders - phase.share_counts[dealer];
+    if (without <= corrupted) continue;
+    return absl::StrCat("; ", without, " of ", holders,
+                        " holders could not use what the client at position ", dealer,
+                        " (identity ", cohort.members[dealer].identity.ToHex(), ") dealt them");
+  }
+  return "";
+}
+
 MessagePtr MakeResult(const SessionState& state, const UnmaskingPhase& phase, uint32_t included,
                       const UnmaskOutcome& outcome) {
   return MakeMessage([&](v1::ServerMessage& message) {
@@ -251,10 +276,10 @@ void Close(SessionState& state, UnmaskingPhase& phase) {
   state.effects.emplace_back(PhaseClosed{kPhase, phase.answered});
   if (state.deadline_passed) ReportSilent(state, phase);
   if (phase.secrets_missing != 0) {
-    Abort(
-        state, v1::REASON_BELOW_THRESHOLD,
-        absl::StrCat(phase.secrets_missing, " secrets have fewer than ", state.cohort->threshold(),
-                     " shares: ", phase.answered, " of ", phase.expected, " clients answered"));
+    Abort(state, v1::REASON_BELOW_THRESHOLD,
+          absl::StrCat(phase.secrets_missing, " secrets have fewer than ",
+                       state.cohort->threshold(), " shares: ", phase.answered, " of ",
+                       phase.expected, " clients answered", DealerAtFault(state, phase)));
     return;
   }
   phase.unmasking = true;

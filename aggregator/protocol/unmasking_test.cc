@@ -15,9 +15,11 @@ namespace veilsum::aggregator {
 namespace {
 
 using crypto::ProtocolRound;
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 using ::testing::Pair;
 
 const std::vector<bool> kAll = {true, true, true, true};
@@ -344,6 +346,39 @@ TEST(UnmaskingTest, AbortsBelowThreshold) {
   EXPECT_EQ(talk.SentTo(3)[0].refused().scope(), v1::Refused::SCOPE_SESSION);
   talk.Unmask(2, kAll);
   ExpectReply(talk, MessageResult::kLate, v1::REASON_LATE);
+}
+
+// Otherwise one client could end every session, and nobody would know who.
+TEST(UnmaskingTest, NamesADealerWhoseSharesNobodyCouldUse) {
+  Conversation talk(TestHeader(5));
+  const std::vector<bool> all(5, true);
+  talk.ToUnmasking(all);
+  for (uint32_t i = 0; i < 5; ++i) {
+    v1::Unmasking body = talk.UnmaskingBody(i, all);
+    if (i != 2) body.mutable_shares()->DeleteSubrange(2, 1);
+    talk.UnmaskBody(i, body);
+  }
+  ASSERT_NE(talk.Find<Finished>(), nullptr);
+  EXPECT_EQ(talk.Find<Finished>()->reason, v1::REASON_BELOW_THRESHOLD);
+  EXPECT_THAT(talk.Find<Finished>()->detail, AllOf(HasSubstr("4 of 5"), HasSubstr("position 2"),
+                                                   HasSubstr(talk.client(2).id().ToHex())));
+}
+
+// As many holders as may be corrupted could have left the shares out to blame an honest dealer.
+TEST(UnmaskingTest, NamesNobodyOnTheWordOfThoseWhoMayBeCorrupted) {
+  v1::SessionHeader header = TestHeader(5);
+  header.set_corruption_rate(0.4);
+  Conversation talk(header);
+  const std::vector<bool> all(5, true);
+  talk.ToUnmasking(all);
+  for (uint32_t i = 0; i < 5; ++i) {
+    v1::Unmasking body = talk.UnmaskingBody(i, all);
+    if (i < 2) body.mutable_shares()->DeleteSubrange(2, 1);
+    talk.UnmaskBody(i, body);
+  }
+  ASSERT_NE(talk.Find<Finished>(), nullptr);
+  EXPECT_EQ(talk.Find<Finished>()->reason, v1::REASON_BELOW_THRESHOLD);
+  EXPECT_THAT(talk.Find<Finished>()->detail, Not(HasSubstr("position")));
 }
 
 TEST(UnmaskingTest, AbortsWhenLiarsLeaveTooFew) {

@@ -32,6 +32,10 @@ inline constexpr size_t kEntryBytes = 4 * (2 + 32);
 // Larger populations run in cohorts.
 inline constexpr uint32_t kMaxClients = 10'000;
 
+// On the complete graph the aggregator passes on n² sealed shares of 180 bytes: 180 MB at this
+// many. More clients take the Harary graph.
+inline constexpr uint32_t kMaxCompleteClients = 1'000;
+
 // A sum of fewer than two inputs is one client's input.
 inline constexpr uint32_t kMinSurvivors = 2;
 

@@ -71,6 +71,12 @@ void CheckPrivacy(FieldCheck& check, const Message& message) {
       .Rate("corruption_rate", message.corruption_rate())
       .Rate("dropout_rate", message.dropout_rate())
       .Range("max_clients", message.max_clients(), limits::kMinSurvivors, limits::kMaxClients)
+      .Require(message.graph() != GRAPH_RULE_COMPLETE ||
+                   message.max_clients() <= limits::kMaxCompleteClients,
+               "max_clients",
+               absl::StrCat("must be at most ", limits::kMaxCompleteClients,
+                            " on the complete graph, is ", message.max_clients(),
+                            "; larger sessions take the Harary graph"))
       .Range("min_survivors", message.min_survivors(), limits::kMinSurvivors, message.max_clients())
       .Require(message.audience() == AUDIENCE_OPERATOR ||
                    message.audience() == AUDIENCE_PARTICIPANTS ||

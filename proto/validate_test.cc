@@ -95,6 +95,8 @@ TEST(ValidateTest, Header) {
        {"header.min_survivors: must be from 2 to 10, is 1", [](H& h) { h.set_min_survivors(1); }},
        {"header.min_survivors: ", [](H& h) { h.set_min_survivors(11); }},
        {"header.max_clients: ", [](H& h) { h.set_max_clients(limits::kMaxClients + 1); }},
+       {"header.max_clients: must be at most 1000 on the complete graph",
+        [](H& h) { h.set_max_clients(limits::kMaxCompleteClients + 1); }},
        {"header.audience: ", [](H& h) { h.clear_audience(); }},
        {"header.vector.clip: must be finite and greater than 0, is nan",
         [](H& h) { h.mutable_vector()->set_clip(std::numeric_limits<float>::quiet_NaN()); }},

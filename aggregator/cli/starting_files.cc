@@ -15,13 +15,11 @@
 #include "crypto/primitives/bytes.h"
 #include "crypto/primitives/identity.h"
 #include "crypto/primitives/random.h"
+#include "proto/limits.h"
 #include "proto/reason_status.h"
 
 namespace veilsum::aggregator::cli {
 namespace {
-
-// Above this, n² pairwise masks are worth avoiding; as docs/protocol.md has it.
-constexpr uint32_t kMostCompleteClients = 1000;
 
 constexpr char kAggregatorToml[] =
     R"(# Made by `veilsum init`. deploy/aggregator.toml of the sources explains every key.
@@ -148,8 +146,9 @@ class FileMaker {
 
   void AddConfiguration() {
     const uint32_t n = request_.clients;
-    Add("aggregator.toml", absl::StrFormat(kAggregatorToml, n, std::max<uint32_t>(2, n / 2 + 1),
-                                           n > kMostCompleteClients ? "harary" : "complete"));
+    Add("aggregator.toml",
+        absl::StrFormat(kAggregatorToml, n, std::max<uint32_t>(2, n / 2 + 1),
+                        n > limits::kMaxCompleteClients ? "harary" : "complete"));
     Add("operator.toml", kOperatorToml);
   }
 

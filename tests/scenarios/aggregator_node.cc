@@ -154,8 +154,9 @@ void AggregatorNode::PassDeadline() { Step(aggregator::DeadlinePassed{*phase_});
 
 void AggregatorNode::Step(aggregator::Event event, std::optional<uint32_t> from) {
   const bool ended = finished_;
+  const bool folded = std::holds_alternative<aggregator::FoldFinished>(event);
   aggregator::Effects effects = protocol_.Step(std::move(event));
-  if (from.has_value()) CheckAnswer(effects, *from);
+  if (from.has_value()) CheckAnswer(effects, *from, folded);
   for (const aggregator::Effect& effect : effects) {
     if (ended && !std::holds_alternative<aggregator::Reply>(effect) &&
         !std::holds_alternative<aggregator::Send>(effect) &&
@@ -168,7 +169,8 @@ void AggregatorNode::Step(aggregator::Event event, std::optional<uint32_t> from)
 
 // "Every message event is answered by exactly one Reply", at once or, for an upload that is good,
 // once it is folded; and I7: a refusal that does not cost the seat has no effect.
-void AggregatorNode::CheckAnswer(const aggregator::Effects& effects, uint32_t from) {
+// The end of a fold that was in vain may move the session on, if its client has left meanwhile.
+void AggregatorNode::CheckAnswer(const aggregator::Effects& effects, uint32_t from, bool folded) {
   int answers = 0;
   bool refused = false;
   for (const aggregator::Effect& effect : effects) {
@@ -182,7 +184,7 @@ void AggregatorNode::CheckAnswer(const aggregator::Effects& effects, uint32_t fr
   if (answers != 1) {
     Violate(absl::StrCat("a message of client ", from, " got ", answers, " answers"));
   }
-  if (!refused) return;
+  if (!refused || folded) return;
   for (const aggregator::Effect& effect : effects) {
     if (!std::holds_alternative<aggregator::Reply>(effect) &&
         !std::holds_alternative<aggregator::DiscardUpload>(effect)) {

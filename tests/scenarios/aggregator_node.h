@@ -93,7 +93,7 @@ class AggregatorNode {
   void CarryOne(const aggregator::DiscardUpload& discard);
   void CarryOne(const aggregator::Unmask& unmask);
   void CarryOne(const aggregator::Finished& finished);
-  void CheckAnswer(const aggregator::Effects& effects, uint32_t from);
+  void CheckAnswer(const aggregator::Effects& effects, uint32_t from, bool folded);
 
   void TakeUpload(uint32_t client, const v1::UploadRequest& request);
   void Tell(uint32_t client, v1::ServerMessage message);

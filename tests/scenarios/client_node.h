@@ -53,6 +53,7 @@ class ClientNode {
 
   void Cut();     // What was coming is lost; `wants_to_return` is true from here on.
   void Vanish();  // What is on its way still arrives; the client is no more.
+  void GiveUp() { Step(client::CancelRequested{}); }
   bool wants_to_return() const { return cut_ && alive(); }
   // The new connection is there, and the aggregator has been told (AggregatorNode::Resume).
   void Return();

@@ -134,13 +134,14 @@ class Driver {
   }
 
   bool PlayStep() {
-    if (Chance(options_.chaos.cut + options_.chaos.vanish + options_.chaos.evict)) MakeTrouble();
+    const Chaos& chaos = options_.chaos;
+    if (Chance(chaos.cut + chaos.vanish + chaos.give_up + chaos.evict)) MakeTrouble();
     bool uploading = false;
     actions_.clear();
     for (uint32_t client = 0; client < clients_.size(); ++client) AddClientActions(client);
     if (aggregator_->can_fold()) actions_.push_back({kFold, 0});
     if (aggregator_->can_unmask()) actions_.push_back({kUnmask, 0});
-    if (actions_.empty() || Chance(options_.chaos.early_timer)) {
+    if (actions_.empty() || Chance(chaos.early_timer)) {
       if (!FireTimer() && actions_.empty()) return false;
     } else {
       uploading = Act(actions_[random_() % actions_.size()]);
@@ -234,12 +235,12 @@ class Driver {
     const Chaos& chaos = options_.chaos;
     const uint32_t index = static_cast<uint32_t>(random_() % clients_.size());
     ClientNode& client = *clients_[index];
-    const double dice =
-        std::uniform_real_distribution<>(0, chaos.cut + chaos.vanish + chaos.evict)(random_);
+    const double all = chaos.cut + chaos.vanish + chaos.give_up + chaos.evict;
+    const double dice = std::uniform_real_distribution<>(0, all)(random_);
     if (dice < chaos.evict) return AtWork([&] { aggregator_->Evict(index); });
     if (!client.started || !client.listens()) return;
     if (dice < chaos.evict + chaos.cut) return client.Cut();
-    client.Vanish();
+    dice < chaos.evict + chaos.cut + chaos.give_up ? client.GiveUp() : client.Vanish();
   }
 
   const Scenario& scenario_;

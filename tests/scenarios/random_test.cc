@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The Veilsum Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Random cohorts under random faults: whatever happens, the invariants hold. A session may well
+// Random cohorts under random faults, some with a liar among them: whatever happens, the invariants hold. A session may well
 // abort here, it may never publish a wrong sum or keep anybody waiting.
 //
 // A failure names its seed; VEILSUM_FIRST_SEED and VEILSUM_SEEDS in the environment
@@ -41,9 +41,9 @@ class Dice {
 
 Scenario RandomScenario(uint64_t seed, Dice& dice) {
   Scenario scenario(absl::StrCat("Random", seed));
-  scenario.Clients(dice.Between(3, 10))
-      .Seed(seed)
-      .MinSurvivors(dice.Between(2, 3))
+  scenario.Clients(dice.Between(3, 10));
+  scenario.Seed(seed)
+      .MinSurvivors(dice.Between(2, scenario.clients() == 3 ? 2 : 3))
       .Dimension(dice.Between(1, 60))
       .Bits(dice.Between(1, 24))
       .MaxWeight(dice.OneIn(3) ? 1'000'000 : 10);
@@ -55,6 +55,11 @@ Scenario RandomScenario(uint64_t seed, Dice& dice) {
   for (uint32_t client = 0; client < scenario.clients(); ++client) {
     scenario.Client(client).Weighs(dice.Between(1, 10));
   }
+  if (dice.OneIn(3)) {
+    constexpr auto kLast = static_cast<uint32_t>(Misbehaviour::kStranger);
+    scenario.Client(dice.Between(0, scenario.clients() - 1))
+        .Lies(static_cast<Misbehaviour>(dice.Between(1, kLast)));
+  }
   return scenario;
 }
 
@@ -64,6 +69,7 @@ Chaos RandomChaos(Dice& dice) {
   chaos.duplicate = dice.OneIn(2) ? dice.UpTo(0.5) : 0;
   chaos.cut = dice.OneIn(2) ? dice.UpTo(0.1) : 0;
   chaos.vanish = dice.OneIn(2) ? dice.UpTo(0.01) : 0;
+  chaos.give_up = dice.OneIn(4) ? dice.UpTo(0.01) : 0;
   chaos.evict = dice.OneIn(3) ? dice.UpTo(0.05) : 0;
   chaos.early_timer = dice.OneIn(4) ? dice.UpTo(0.02) : 0;
   chaos.target_fraction = dice.OneIn(2) ? 1 : 0.4 + dice.UpTo(0.6);

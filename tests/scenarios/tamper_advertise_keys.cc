@@ -35,7 +35,8 @@ bool TamperEntry(Misbehaviour how, const Knowledge& knowledge,
       entry.set_mask_public_key(entry.channel_public_key());
       return true;
     case Misbehaviour::kCopiedKey:
-      entry.set_mask_public_key(others.value().mask_public_key());
+      if (!others.has_value()) return false;
+      entry.set_mask_public_key(others->mask_public_key());
       return true;
     case Misbehaviour::kAnothersIdentity:
       entry.set_identity(crypto::ToString(knowledge.somebody_else->public_key().bytes()));

@@ -30,8 +30,14 @@ void AddShareOf(uint32_t owner, v1::Unmasking& body) {
             [](const auto& a, const auto& b) { return a.owner() < b.owner(); });
 }
 
+std::string& BytesOf(v1::RevealedShare& share) {
+  return share.has_self_mask_share() ? *share.mutable_self_mask_share()
+                                     : *share.mutable_mask_key_share();
+}
+
 // True: the body is to be signed as it is now.
 bool TamperBody(Misbehaviour how, const Knowledge& knowledge, v1::Unmasking& body) {
+  if (body.shares().empty()) return false;
   switch (how) {
     case Misbehaviour::kWrongShareKind:
       for (v1::RevealedShare& share : *body.mutable_shares()) {
@@ -57,10 +63,10 @@ bool TamperBody(Misbehaviour how, const Knowledge& knowledge, v1::Unmasking& bod
       AddShareOf(body.shares(0).owner(), body);
       return true;
     case Misbehaviour::kShortShare:
-      body.mutable_shares(0)->mutable_self_mask_share()->pop_back();
+      BytesOf(*body.mutable_shares(0)).pop_back();
       return true;
     case Misbehaviour::kFlippedShareBit:
-      FlipBit(*body.mutable_shares(0)->mutable_self_mask_share(), 3);
+      FlipBit(BytesOf(*body.mutable_shares(0)), 3);
       return true;
     case Misbehaviour::kNoShareAtAll:
       body.clear_shares();

@@ -40,7 +40,10 @@ void UploadTamperer::TamperData(v1::UploadData& data) {
   if (how_ == Misbehaviour::kUploadFlippedBit && first) FlipBit(payload, 0);
   if (how_ == Misbehaviour::kUploadCutShort && last) payload.pop_back();
   if (how_ == Misbehaviour::kUploadOverlong && last) payload.push_back('x');
-  if (how_ == Misbehaviour::kUploadDirtyPadding && last) {
+  // Without padding the bit would be one of the liar's own input, which is its own affair.
+  const v1::VectorSpec& spec = knowledge_->header.vector();
+  const bool padded = (spec.dimension() + 1) * spec.modulus_bits() % 8 != 0;
+  if (how_ == Misbehaviour::kUploadDirtyPadding && last && padded) {
     payload.back() = static_cast<char>(payload.back() | 0x80);
   }
   hasher_.Update(crypto::AsBytes(payload));

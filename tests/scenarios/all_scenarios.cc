@@ -22,8 +22,8 @@ void Append(Scenarios& all, Scenarios more) {
 
 std::string NameOf(When when) {
   static constexpr const char* kMoments[] = {"Before", "RightAfterSending", "After", "Midway"};
-  static constexpr const char* kNames[] = {"", "AdvertiseKeys", "ShareKeys", "MaskedInput", "",
-                                           "Unmasking"};
+  static constexpr const char* kNames[] = {"", "AdvertiseKeys", "ShareKeys", "MaskedInput",
+                                           "", "Unmasking"};
   return absl::StrCat(kMoments[static_cast<int>(when.moment)], kNames[when.round]);
 }
 
@@ -32,6 +32,7 @@ Scenario FourOfThree(std::string name) {
   return Scenario(std::move(name)).Clients(4).Threshold(3).MinSurvivors(3);
 }
 
+// clang-format off: one line for each client reads better.
 Scenarios Dropouts() {
   return {
       FourOfThree("EverybodyAnswers"),
@@ -52,54 +53,76 @@ Scenarios Dropouts() {
       Scenario("OneInEachRound")
           .Clients(10)
           .Threshold(6)
-          .Client(4).Vanishes(Before(kShareKeys))
-          .Client(0).Vanishes(Before(kMaskedInput))
-          .Client(9).Vanishes(Before(kUnmasking)),
+          .Client(4)
+          .Vanishes(Before(kShareKeys))
+          .Client(0)
+          .Vanishes(Before(kMaskedInput))
+          .Client(9)
+          .Vanishes(Before(kUnmasking)),
   };
 }
 
 Scenarios Aborts() {
   return {
       FourOfThree("TwoNeverAdvertise")
-          .Client(0).Vanishes(Before(kAdvertiseKeys))
-          .Client(3).Vanishes(Before(kAdvertiseKeys))
+          .Client(0)
+          .Vanishes(Before(kAdvertiseKeys))
+          .Client(3)
+          .Vanishes(Before(kAdvertiseKeys))
           .Threshold(0)
           .Aborts(v1::REASON_TOO_FEW_CLIENTS),
       FourOfThree("TwoGiveUpInAdvertiseKeys")
-          .Client(1).ErrsAsCaller(CallerError::kNan).IsTold(v1::REASON_INVALID_ARGUMENT)
+          .Client(1)
+          .ErrsAsCaller(CallerError::kNan)
+          .IsTold(v1::REASON_INVALID_ARGUMENT)
           .IsDropped(v1::REASON_WITHDREW)
-          .Client(2).ErrsAsCaller(CallerError::kNan).IsTold(v1::REASON_INVALID_ARGUMENT)
+          .Client(2)
+          .ErrsAsCaller(CallerError::kNan)
+          .IsTold(v1::REASON_INVALID_ARGUMENT)
           .IsDropped(v1::REASON_WITHDREW)
           .Threshold(0)
           .Aborts(v1::REASON_TOO_FEW_CLIENTS),
       FourOfThree("TwoAdvertiseAndDie")
-          .Client(1).Vanishes(Before(kShareKeys))
-          .Client(2).Vanishes(Before(kShareKeys))
+          .Client(1)
+          .Vanishes(Before(kShareKeys))
+          .Client(2)
+          .Vanishes(Before(kShareKeys))
           .Aborts(v1::REASON_TOO_FEW_CLIENTS),
       FourOfThree("TwoShareAndDie")
-          .Client(1).Vanishes(Before(kMaskedInput))
-          .Client(2).Vanishes(Before(kMaskedInput))
+          .Client(1)
+          .Vanishes(Before(kMaskedInput))
+          .Client(2)
+          .Vanishes(Before(kMaskedInput))
           .Aborts(v1::REASON_TOO_FEW_CLIENTS),
       Scenario("MasksThatCannotBeRemoved")
           .Clients(5)
           .Threshold(3)
-          .Client(0).Vanishes(Before(kMaskedInput))
-          .Client(1).Vanishes(Before(kMaskedInput))
-          .Client(2).Vanishes(Before(kMaskedInput))
+          .Client(0)
+          .Vanishes(Before(kMaskedInput))
+          .Client(1)
+          .Vanishes(Before(kMaskedInput))
+          .Client(2)
+          .Vanishes(Before(kMaskedInput))
           .Aborts(v1::REASON_BELOW_THRESHOLD),
       Scenario("TooFewUnmask")
           .Clients(5)
           .Threshold(3)
-          .Client(0).Vanishes(Before(kUnmasking))
-          .Client(1).Vanishes(Before(kUnmasking))
-          .Client(2).Vanishes(Before(kUnmasking))
+          .Client(0)
+          .Vanishes(Before(kUnmasking))
+          .Client(1)
+          .Vanishes(Before(kUnmasking))
+          .Client(2)
+          .Vanishes(Before(kUnmasking))
           .Aborts(v1::REASON_BELOW_THRESHOLD),
       Scenario("NoParametersForThoseWhoCame")
           .Clients(6)
           .Harary(0, 0.17)
-          .Client(0).Vanishes(Before(kAdvertiseKeys))
-          .Client(1).Vanishes(Before(kAdvertiseKeys))
-          .Client(2).Vanishes(Before(kAdvertiseKeys))
+          .Client(0)
+          .Vanishes(Before(kAdvertiseKeys))
+          .Client(1)
+          .Vanishes(Before(kAdvertiseKeys))
+          .Client(2)
+          .Vanishes(Before(kAdvertiseKeys))
           .Threshold(0)
           .Aborts(v1::REASON_INFEASIBLE_PARAMETERS),
   };
@@ -107,23 +130,49 @@ Scenarios Aborts() {
 
 Scenarios Vectors() {
   return {
-      Scenario("WeightedMean").Clients(5)
-          .Client(0).Weighs(10)
-          .Client(1).Weighs(3)
-          .Client(4).Weighs(7),
-      Scenario("WeightedMeanWithADropout").Clients(5)
-          .Client(0).Weighs(10).Vanishes(Before(kMaskedInput))
-          .Client(1).Weighs(3),
-      Scenario("LanesOfSixteenBits").Clients(5).Bits(8).MaxWeight(1)
-          .Client(1).Vanishes(Before(kMaskedInput)),
-      Scenario("LanesOfThirtyTwoBits").Clients(5).Bits(16).MaxWeight(100)
-          .Client(1).Weighs(100).Client(2).Vanishes(Before(kMaskedInput)),
-      Scenario("LanesOfSixtyFourBits").Clients(5).Bits(24).MaxWeight(1'000'000)
-          .Client(1).Weighs(1'000'000).Client(2).Vanishes(Before(kMaskedInput)),
+      Scenario("WeightedMean")
+          .Clients(5)
+          .Client(0)
+          .Weighs(10)
+          .Client(1)
+          .Weighs(3)
+          .Client(4)
+          .Weighs(7),
+      Scenario("WeightedMeanWithADropout")
+          .Clients(5)
+          .Client(0)
+          .Weighs(10)
+          .Vanishes(Before(kMaskedInput))
+          .Client(1)
+          .Weighs(3),
+      Scenario("LanesOfSixteenBits")
+          .Clients(5)
+          .Bits(8)
+          .MaxWeight(1)
+          .Client(1)
+          .Vanishes(Before(kMaskedInput)),
+      Scenario("LanesOfThirtyTwoBits")
+          .Clients(5)
+          .Bits(16)
+          .MaxWeight(100)
+          .Client(1)
+          .Weighs(100)
+          .Client(2)
+          .Vanishes(Before(kMaskedInput)),
+      Scenario("LanesOfSixtyFourBits")
+          .Clients(5)
+          .Bits(24)
+          .MaxWeight(1'000'000)
+          .Client(1)
+          .Weighs(1'000'000)
+          .Client(2)
+          .Vanishes(Before(kMaskedInput)),
       Scenario("OneElement").Clients(3).Dimension(1),
       Scenario("ManyChunks").Clients(3).Dimension(200'000).Bits(16),
   };
 }
+
+// clang-format on
 
 Scenarios Reconnecting() {
   Scenarios all;
@@ -132,7 +181,8 @@ Scenarios Reconnecting() {
     points.insert(points.end(), {Before(round), RightAfterSending(round), After(round)});
   }
   for (const When when : points) {
-    all.push_back(FourOfThree(absl::StrCat("ReconnectsAt", NameOf(when))).Client(1).Reconnects(when));
+    all.push_back(
+        FourOfThree(absl::StrCat("ReconnectsAt", NameOf(when))).Client(1).Reconnects(when));
     Scenario everybody = FourOfThree(absl::StrCat("AllReconnectAt", NameOf(when)));
     for (uint32_t client = 0; client < 4; ++client) everybody.Client(client).Reconnects(when);
     all.push_back(std::move(everybody));
@@ -145,9 +195,12 @@ Scenarios Reconnecting() {
 
 Scenarios CallerErrors() {
   constexpr std::pair<CallerError, const char*> kErrors[] = {
-      {CallerError::kShortUpdate, "ShortUpdate"}, {CallerError::kLongUpdate, "LongUpdate"},
-      {CallerError::kNan, "Nan"},                 {CallerError::kInfinity, "Infinity"},
-      {CallerError::kNoWeight, "NoWeight"},       {CallerError::kTooMuchWeight, "TooMuchWeight"},
+      {CallerError::kShortUpdate, "ShortUpdate"},
+      {CallerError::kLongUpdate, "LongUpdate"},
+      {CallerError::kNan, "Nan"},
+      {CallerError::kInfinity, "Infinity"},
+      {CallerError::kNoWeight, "NoWeight"},
+      {CallerError::kTooMuchWeight, "TooMuchWeight"},
   };
   Scenarios all;
   for (const auto& [error, name] : kErrors) {
@@ -208,11 +261,10 @@ std::vector<Scenario> DropoutMatrix() {
                                    .Harary(0, 0.25),
                                count, when));
     }
-    all.push_back(SomeVanish(
-        Scenario(absl::StrCat("HararyWithCorruption1Of9Vanish", NameOf(when)))
-            .Clients(9)
-            .Harary(0.12, 0.12),
-        1, when));
+    all.push_back(SomeVanish(Scenario(absl::StrCat("HararyWithCorruption1Of9Vanish", NameOf(when)))
+                                 .Clients(9)
+                                 .Harary(0.12, 0.12),
+                             1, when));
   }
   return all;
 }

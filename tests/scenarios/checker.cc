@@ -21,8 +21,8 @@
 namespace veilsum::scenarios {
 
 crypto::Digest DigestOf(const std::vector<float>& mean) {
-  return crypto::Sha256(crypto::ByteSpan(reinterpret_cast<const uint8_t*>(mean.data()),
-                                         mean.size() * sizeof(float)));
+  return crypto::Sha256(
+      crypto::ByteSpan(reinterpret_cast<const uint8_t*>(mean.data()), mean.size() * sizeof(float)));
 }
 
 namespace {
@@ -74,8 +74,8 @@ void CheckSum(const Scenario& scenario, const Outcome& outcome) {
   const auto published = client::UnpackSum(outcome.packed_sum, spec);
   ASSERT_TRUE(published.ok()) << published.status();
   ASSERT_EQ(Widen(*published), PlainSum(outcome, spec)) << "I1: the sum is not exact";
-  const auto decoded = client::DecodeSum(outcome.packed_sum, spec,
-                                         static_cast<uint32_t>(outcome.included.size()));
+  const auto decoded =
+      client::DecodeSum(outcome.packed_sum, spec, static_cast<uint32_t>(outcome.included.size()));
   ASSERT_TRUE(decoded.ok()) << decoded.status();
   CheckMean(scenario, outcome, *decoded, spec);
   const crypto::Digest mean_digest = DigestOf(decoded->mean);

@@ -48,12 +48,20 @@ struct Bend {
 TEST(CheckerTest, FindsWhatIsWrong) {
   const Bend bends[] = {
       {"I1", [](Outcome& outcome) { outcome.packed_sum[5] ^= 1; }},
-      {"I1", [](Outcome& outcome) { outcome.included = {0, 1, 1}; }},
-      {"I2", [](Outcome& outcome) { outcome.included = {0, 1, 1}; }},
-      {"I4", [](Outcome& outcome) {
+      {"I1",
+       [](Outcome& outcome) {
+         outcome.included = {0, 1, 1};
+       }},
+      {"I2",
+       [](Outcome& outcome) {
+         outcome.included = {0, 1, 1};
+       }},
+      {"I4",
+       [](Outcome& outcome) {
          outcome.clients[0].evidence.survivor_bitmaps.insert(std::string("\x0F"));
        }},
-      {"I5", [](Outcome& outcome) {
+      {"I5",
+       [](Outcome& outcome) {
          v1::Unmasking& body = outcome.clients[1].evidence.unmaskings[0];
          v1::RevealedShare other = body.shares(0);
          other.set_mask_key_share(std::string(other.self_mask_share()));
@@ -64,14 +72,12 @@ TEST(CheckerTest, FindsWhatIsWrong) {
       {"I9", [](Outcome& outcome) { outcome.finished = false; }},
       {"I9", [](Outcome& outcome) { outcome.clients[1].ended = false; }},
       {"dropped client 2", [](Outcome& outcome) { outcome.dropped.clear(); }},
-      {"dropped client 0",
-       [](Outcome& outcome) { outcome.dropped[0] = v1::REASON_NO_ANSWER; }},
+      {"dropped client 0", [](Outcome& outcome) { outcome.dropped[0] = v1::REASON_NO_ANSWER; }},
       {"was told", [](Outcome& outcome) { outcome.clients[0].status = absl::AbortedError(""); }},
       {"REASON_TOO_FEW_CLIENTS",
        [](Outcome& outcome) { outcome.abort_reason = v1::REASON_TOO_FEW_CLIENTS; }},
       {"threshold", [](Outcome& outcome) { outcome.threshold = 2; }},
-      {"another's result",
-       [](Outcome& outcome) { outcome.clients[2] = outcome.clients[0]; }},
+      {"another's result", [](Outcome& outcome) { outcome.clients[2] = outcome.clients[0]; }},
   };
   for (const Bend& bend : bends) {
     const std::string failures = FailuresOf(bend.bend);

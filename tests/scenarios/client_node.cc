@@ -49,9 +49,9 @@ void ClientNode::Hear(const v1::ServerMessage& message) {
   }
   client::Effects effects = protocol_.Step(client::MessageReceived{*std::move(heard)});
   if (!CallerFits()) {
-    giving_up_ = client::CheckUpdate(UpdateOfCaller(scenario_, client_),
-                                     WeightOfCaller(scenario_, client_),
-                                     protocol_.header().vector());
+    giving_up_ =
+        client::CheckUpdate(UpdateOfCaller(scenario_, client_), WeightOfCaller(scenario_, client_),
+                            protocol_.header().vector());
     effects = protocol_.Step(client::CancelRequested{});
   }
   for (client::Effect& effect : effects) {
@@ -112,7 +112,8 @@ void ClientNode::Carry(client::Finished finished) {
 }
 
 void ClientNode::TakeResult(std::string packed) {
-  if (packed.size() != download_bytes_) violations.push_back("a result of another length than told");
+  if (packed.size() != download_bytes_)
+    violations.push_back("a result of another length than told");
   download_bytes_ = 0;
   Step(client::ResultDownloaded{std::move(packed)});
 }

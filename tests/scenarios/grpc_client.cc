@@ -13,8 +13,8 @@ namespace {
 
 using Moment = client::Point::Moment;
 
-// The points of the transport's hooks that a script's point stands for. A masked input that has just
-// been sent has no point of its own: its receipt is the next one.
+// The points of the transport's hooks that a script's point stands for. A masked input that has
+// just been sent has no point of its own: its receipt is the next one.
 bool Matches(const client::Point& point, const When& when) {
   if (point.round != when.round) return false;
   const bool upload = when.round == kMaskedInput;

@@ -27,10 +27,10 @@ class GrpcClient {
  public:
   // What happened to this client; called on threads of the pool, nothing held.
   enum class Event {
-    kAdvertised,   // The aggregator has its keys.
+    kAdvertised,  // The aggregator has its keys.
     kRosterSeen,
-    kToldToWait,   // There is no seat for it now.
-    kDone,         // Once, the last one.
+    kToldToWait,  // There is no seat for it now.
+    kDone,        // Once, the last one.
   };
   struct Surroundings {
     std::function<void(uint32_t client, Event event)> tell;

@@ -149,8 +149,8 @@ class Driver {
       outcome.clients.push_back(clients_[client]->Report());
       if (!states_[client].told_to_wait) continue;
       // What the core calls SESSION_FULL is no refusal on the wire: there will be other sessions.
-      outcome.clients.back().status = MakeError(absl::StatusCode::kFailedPrecondition,
-                                                v1::REASON_SESSION_FULL, "told to wait");
+      outcome.clients.back().status =
+          MakeError(absl::StatusCode::kFailedPrecondition, v1::REASON_SESSION_FULL, "told to wait");
     }
     std::vector<std::optional<crypto::LaneVector>> inputs;
     for (const auto& client : clients_) inputs.push_back(client->input());
@@ -164,17 +164,16 @@ class Driver {
     const absl::StatusOr<std::string> once = stage_->ReadResult();
     const absl::StatusOr<std::string> again = stage_->ReadResult();
     if (!once.ok() || !again.ok() || *once != *again) {
-      outcome.violations.push_back(absl::StrCat("I6: the result cannot be read twice: ",
-                                                once.status().ToString(), ", ",
-                                                again.status().ToString()));
+      outcome.violations.push_back(
+          absl::StrCat("I6: the result cannot be read twice: ", once.status().ToString(), ", ",
+                       again.status().ToString()));
       return;
     }
     outcome.packed_sum = *once;
   }
 
   uint32_t ClientOf(const std::string& identity) const {
-    return cast_.ClientOf(
-        crypto::IdentityPublicKey::Parse(crypto::AsBytes(identity)).value());
+    return cast_.ClientOf(crypto::IdentityPublicKey::Parse(crypto::AsBytes(identity)).value());
   }
 
   const Scenario& scenario_;

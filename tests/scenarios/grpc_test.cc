@@ -21,9 +21,7 @@ class OverGrpc : public ::testing::TestWithParam<Scenario> {
 
 TEST_P(OverGrpc, KeepsItsPromises) { Check(GetParam(), PlayOverGrpc(GetParam())); }
 
-std::string ParamName(const ::testing::TestParamInfo<Scenario>& info) {
-  return NameOf(info.param);
-}
+std::string ParamName(const ::testing::TestParamInfo<Scenario>& info) { return NameOf(info.param); }
 
 INSTANTIATE_TEST_SUITE_P(Named, OverGrpc, ::testing::ValuesIn(NamedScenarios()), ParamName);
 INSTANTIATE_TEST_SUITE_P(Dropouts, OverGrpc, ::testing::ValuesIn(DropoutMatrix()), ParamName);

@@ -22,10 +22,13 @@ constexpr uint64_t kStepsPerClient = 2'000;
 class Driver {
  public:
   Driver(const Scenario& scenario, const InMemoryOptions& options)
-      : scenario_(scenario), options_(options), cast_(std::make_shared<const Cast>(scenario)), random_(options.schedule_seed) {
+      : scenario_(scenario),
+        options_(options),
+        cast_(std::make_shared<const Cast>(scenario)),
+        random_(options.schedule_seed) {
     AtWork([&] {
-      aggregator_ = std::make_unique<AggregatorNode>(scenario_, *cast_,
-                                                     options_.chaos.target_fraction);
+      aggregator_ =
+          std::make_unique<AggregatorNode>(scenario_, *cast_, options_.chaos.target_fraction);
     });
     for (uint32_t client = 0; client < scenario.clients(); ++client) {
       clients_.push_back(std::make_unique<ClientNode>(
@@ -50,9 +53,7 @@ class Driver {
     }
     // Shared, so that inputs can be made again after the driver is gone.
     outcome.input_of = [clients = std::make_shared<Clients>(std::move(clients_)),
-                        cast = cast_](uint32_t client) {
-      return (*clients)[client]->Input();
-    };
+                        cast = cast_](uint32_t client) { return (*clients)[client]->Input(); };
     return outcome;
   }
 
@@ -101,7 +102,8 @@ class Driver {
   bool MaySpeak(uint32_t index) const {
     const v1::Round round = RoundOf(clients_[index]->outbox.front());
     const auto& waits_for = scenario_.script(index).waits_for;
-    if (waits_for.has_value() && waits_for->round == round && !clients_[waits_for->other]->ended()) {
+    if (waits_for.has_value() && waits_for->round == round &&
+        !clients_[waits_for->other]->ended()) {
       return false;
     }
     return options_.slow_client != index || aggregator_->finished() || round != kUnmasking;

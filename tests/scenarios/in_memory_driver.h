@@ -19,12 +19,12 @@ namespace veilsum::scenarios {
 
 // Faults that no script asked for: each is a probability per step.
 struct Chaos {
-  double duplicate = 0;    // A message of a client arrives, and will arrive again.
-  double cut = 0;          // Somebody loses its connection.
-  double vanish = 0;       // Somebody is gone for good.
-  double give_up = 0;      // Somebody's caller cancels.
-  double evict = 0;        // The aggregator forgets an upload that is under way.
-  double early_timer = 0;  // A timer fires although there is more to come.
+  double duplicate = 0;        // A message of a client arrives, and will arrive again.
+  double cut = 0;              // Somebody loses its connection.
+  double vanish = 0;           // Somebody is gone for good.
+  double give_up = 0;          // Somebody's caller cancels.
+  double evict = 0;            // The aggregator forgets an upload that is under way.
+  double early_timer = 0;      // A timer fires although there is more to come.
   double target_fraction = 1;  // With which every phase closes after its least time.
 };
 

@@ -62,8 +62,7 @@ std::optional<v1::ServerMessage> Interposer::Incoming(v1::ServerMessage message,
     evidence_.survivor_bitmaps.insert(message.survivors().survivors());
   }
   if (AnswersLie(message)) {
-    evidence_.refusal =
-        message.has_refused() ? message.refused().reason() : v1::REASON_UNSPECIFIED;
+    evidence_.refusal = message.has_refused() ? message.refused().reason() : v1::REASON_UNSPECIFIED;
     return std::nullopt;
   }
   std::optional<v1::ClientMessage> lie = OutOfTurn(how_, knowledge_, message, own_);

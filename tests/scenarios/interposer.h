@@ -45,8 +45,8 @@ class Blackboard {
 // What one client was shown and what it gave away.
 struct Evidence {
   std::set<std::string> survivor_bitmaps;
-  std::vector<v1::Unmasking> unmaskings;    // As they left the client.
-  std::optional<v1::Reason> refusal;        // Of what it said out of turn; unspecified: accepted.
+  std::vector<v1::Unmasking> unmaskings;  // As they left the client.
+  std::optional<v1::Reason> refusal;      // Of what it said out of turn; unspecified: accepted.
 };
 
 // Not thread-safe: one client's strand.

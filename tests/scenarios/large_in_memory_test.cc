@@ -59,8 +59,8 @@ Footprint Measure(uint32_t clients) {
   std::cout << clients << " clients, k = " << outcome.degree << ", t = " << outcome.threshold
             << ": the aggregator holds " << footprint.empty << " bytes when empty, "
             << footprint.before_uploads << " before and at most " << footprint.growth()
-            << " more while " << outcome.included.size() << " uploads of "
-            << footprint.upload_bytes << " bytes arrive\n";
+            << " more while " << outcome.included.size() << " uploads of " << footprint.upload_bytes
+            << " bytes arrive\n";
   return footprint;
 }
 

@@ -44,16 +44,16 @@ enum class Misbehaviour {
   kInconsistentShares,    // Well sealed, matching their digests, but shares of m for those of b.
 
   // Round 2, MaskedInputCollection.
-  kUploadTooLong,         // UploadOpen announces one byte more.
-  kUploadTooShort,        // … and one byte less.
-  kUploadCutShort,        // Closes before the last byte.
-  kUploadOverlong,        // Sends more bytes than it announced.
-  kUploadGap,             // Leaves bytes out in the middle.
-  kUploadFlippedBit,      // One bit is not what was signed.
-  kUploadOtherDigest,     // Signs another digest than that of its bytes.
-  kUploadDirtyPadding,    // Signed well, but bits after the last element are set.
-  kForgedUploadOpen,      // Signed by somebody else.
-  kForgedUploadClose,     // Signed by somebody else.
+  kUploadTooLong,       // UploadOpen announces one byte more.
+  kUploadTooShort,      // … and one byte less.
+  kUploadCutShort,      // Closes before the last byte.
+  kUploadOverlong,      // Sends more bytes than it announced.
+  kUploadGap,           // Leaves bytes out in the middle.
+  kUploadFlippedBit,    // One bit is not what was signed.
+  kUploadOtherDigest,   // Signs another digest than that of its bytes.
+  kUploadDirtyPadding,  // Signed well, but bits after the last element are set.
+  kForgedUploadOpen,    // Signed by somebody else.
+  kForgedUploadClose,   // Signed by somebody else.
 
   // Round 4, Unmasking.
   kWrongShareKind,        // The share of m of a survivor.
@@ -68,17 +68,17 @@ enum class Misbehaviour {
   kForgedUnmasking,       // Signed by somebody else.
 
   // Beside what it ought to say, at a moment when that is out of place. The honest message follows.
-  kUnsetMessage,          // With ShareKeys, a message without content.
-  kTooEarly,              // Unmasking with ShareKeys.
-  kTooLate,               // ShareKeys with Unmasking, where its own was accepted before: a conflict.
-  kAgain,                 // ShareKeys twice: no harm.
-  kConflicting,           // A second ShareKeys with other bytes.
-  kOtherEntry,            // A second AdvertiseKeys with other keys.
-  kConsistencyCheck,      // A message of a round that the semi-honest tier does not have.
-  kAfterTheEnd,           // Another Unmasking once the result is there.
+  kUnsetMessage,      // With ShareKeys, a message without content.
+  kTooEarly,          // Unmasking with ShareKeys.
+  kTooLate,           // ShareKeys with Unmasking, where its own was accepted before: a conflict.
+  kAgain,             // ShareKeys twice: no harm.
+  kConflicting,       // A second ShareKeys with other bytes.
+  kOtherEntry,        // A second AdvertiseKeys with other keys.
+  kConsistencyCheck,  // A message of a round that the semi-honest tier does not have.
+  kAfterTheEnd,       // Another Unmasking once the result is there.
 
   // No seat at all.
-  kStranger,              // Not on the list of those who may take part.
+  kStranger,  // Not on the list of those who may take part.
 };
 
 // The round whose message it bends; that of the honest message it comes with, if out of turn.

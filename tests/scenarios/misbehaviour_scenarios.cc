@@ -56,15 +56,14 @@ void AddKeys(std::vector<Scenario>& all) {
 }
 
 void AddShares(std::vector<Scenario>& all) {
-  for (const M how : {M::kOmittedShare, M::kSurplusShare, M::kRepeatedShare, M::kUnorderedShares,
-                      M::kNoShares, M::kSealedForItself, M::kShortCiphertext,
-                      M::kGarbageShareKeys}) {
+  for (const M how :
+       {M::kOmittedShare, M::kSurplusShare, M::kRepeatedShare, M::kUnorderedShares, M::kNoShares,
+        M::kSealedForItself, M::kShortCiphertext, M::kGarbageShareKeys}) {
     all.push_back(Dropped(how, v1::REASON_BAD_SHARE_LIST));
   }
-  all.push_back(
-      Refused(M::kForgedShareSignature, v1::REASON_BAD_SIGNATURE, v1::REASON_NO_ANSWER)
-          .Client(kOther)
-          .WaitsFor(kLiar, kShareKeys));
+  all.push_back(Refused(M::kForgedShareSignature, v1::REASON_BAD_SIGNATURE, v1::REASON_NO_ANSWER)
+                    .Client(kOther)
+                    .WaitsFor(kLiar, kShareKeys));
   all.push_back(Harmless(M::kCorruptedCiphertext));
   all.push_back(Harmless(M::kSwappedDigests));
   all.push_back(OneLies(M::kAllCorrupted).Aborts(v1::REASON_BELOW_THRESHOLD));
@@ -89,8 +88,8 @@ void AddUnmasking(std::vector<Scenario>& all) {
   all.push_back(DroppedInUnmasking(M::kWrongShareKind, v1::REASON_WRONG_SHARE_KIND));
   all.push_back(Harmless(M::kNoShareAtAll));
   all.push_back(DroppedInUnmasking(M::kFlippedShareBit, v1::REASON_WRONG_SHARE));
-  for (const M how : {M::kShareForStranger, M::kShareTwice, M::kShortShare,
-                      M::kTruncatedUnmasking}) {
+  for (const M how :
+       {M::kShareForStranger, M::kShareTwice, M::kShortShare, M::kTruncatedUnmasking}) {
     all.push_back(DroppedInUnmasking(how, v1::REASON_BAD_SHARE_LIST));
   }
   all.push_back(DroppedInUnmasking(M::kSelfShareOfDropout, v1::REASON_WRONG_SHARE_KIND)

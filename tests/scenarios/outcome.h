@@ -23,7 +23,7 @@ crypto::Digest DigestOf(const std::vector<float>& mean);
 
 // One client's own view.
 struct ClientOutcome {
-  bool gone = false;    // Vanished, by script or by chaos.
+  bool gone = false;  // Vanished, by script or by chaos.
   bool ended = false;
   absl::Status status;  // OK: it has the result.
   uint32_t included = 0;

@@ -1,8 +1,8 @@
 // SPDX-FileCopyrightText: 2026 The Veilsum Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Random cohorts under random faults, some with a liar among them: whatever happens, the invariants hold. A session may well
-// abort here, it may never publish a wrong sum or keep anybody waiting.
+// Random cohorts under random faults, some with a liar among them: whatever happens, the invariants
+// hold. A session may well abort here, it may never publish a wrong sum or keep anybody waiting.
 //
 // A failure names its seed; VEILSUM_FIRST_SEED and VEILSUM_SEEDS in the environment
 // (--test_env) play that one again, or many more.

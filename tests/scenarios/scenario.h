@@ -61,8 +61,8 @@ enum class CallerError {
 // What one client does, and what must become of it.
 struct ClientScript {
   uint64_t weight = 1;
-  std::optional<When> vanishes;       // For good, without a word.
-  std::vector<When> reconnects;       // Loses all connections and comes back at once.
+  std::optional<When> vanishes;  // For good, without a word.
+  std::vector<When> reconnects;  // Loses all connections and comes back at once.
   Misbehaviour misbehaviour = Misbehaviour::kNone;
   CallerError caller_error = CallerError::kNone;
   // Its message of that round leaves only once the other client's session is over.
@@ -73,13 +73,13 @@ struct ClientScript {
   std::optional<Patience> waits_for;
   // Once everybody else who will ever advertise keys has done so, but for those who wait.
   bool joins_last = false;
-  bool too_late = false;    // Comes when the roster is closed.
+  bool too_late = false;  // Comes when the roster is closed.
 
   // Expectations.
-  bool included = true;                 // Its input is in the sum.
-  std::optional<v1::Reason> dropped;    // Why the aggregator says it dropped it, if it did.
-  std::optional<v1::Reason> told;       // Why its own side says it has no result; unset: it has.
-  std::optional<v1::Reason> refusal;    // The answer to what it said out of turn.
+  bool included = true;               // Its input is in the sum.
+  std::optional<v1::Reason> dropped;  // Why the aggregator says it dropped it, if it did.
+  std::optional<v1::Reason> told;     // Why its own side says it has no result; unset: it has.
+  std::optional<v1::Reason> refusal;  // The answer to what it said out of turn.
 
   bool hears_the_end() const { return !vanishes.has_value(); }
 };

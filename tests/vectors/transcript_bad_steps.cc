@@ -70,11 +70,10 @@ class BadSteps {
         FromHex(transcript_.at("cast").at("clients")[client].at("identity_seed"));
     const auto identity = crypto::IdentityKeyPair::FromSeed(
         crypto::IdentityPrivateKey::FromBytes(crypto::AsBytes(seed)).value());
-    return crypto::ToString(
-        crypto::Sign(identity, crypto::kLabelMessageSignature,
-                     crypto::MessageSignatureDigest(t1, round,
-                                                    crypto::Sha256(crypto::AsBytes(body))))
-            .bytes());
+    return crypto::ToString(crypto::Sign(identity, crypto::kLabelMessageSignature,
+                                         crypto::MessageSignatureDigest(
+                                             t1, round, crypto::Sha256(crypto::AsBytes(body))))
+                                .bytes());
   }
 
   Json Take() { return std::move(bad_); }
@@ -122,25 +121,24 @@ void AddBadKeysAndShares(BadSteps& bad) {
                  v1::REASON_BAD_SIGNATURE, [](v1::ClientMessage& message) {
                    FlipBit(*message.mutable_share_keys()->mutable_body(), 20);
                  });
-  bad.FromClient("bad_share_keys_omitted_holder", 0, v1::ClientMessage::kShareKeys,
-                 v1::REASON_BAD_SHARE_LIST, [&](v1::ClientMessage& message) {
-                   v1::SignedMessage& share_keys = *message.mutable_share_keys();
-                   v1::ShareKeys body;
-                   body.ParseFromString(share_keys.body());
-                   body.mutable_shares()->RemoveLast();
-                   share_keys.set_body(body.SerializeAsString());
-                   share_keys.set_signature(
-                       bad.Sign(0, crypto::ProtocolRound::kShareKeys, share_keys.body()));
-                 });
+  bad.FromClient(
+      "bad_share_keys_omitted_holder", 0, v1::ClientMessage::kShareKeys, v1::REASON_BAD_SHARE_LIST,
+      [&](v1::ClientMessage& message) {
+        v1::SignedMessage& share_keys = *message.mutable_share_keys();
+        v1::ShareKeys body;
+        body.ParseFromString(share_keys.body());
+        body.mutable_shares()->RemoveLast();
+        share_keys.set_body(body.SerializeAsString());
+        share_keys.set_signature(bad.Sign(0, crypto::ProtocolRound::kShareKeys, share_keys.body()));
+      });
 }
 
 void AddBadUploadsAndAnswers(BadSteps& bad) {
-  bad.Step("bad_upload_flipped_bit", "aggregator", "upload", v1::REASON_BAD_UPLOAD,
-           [](Json& step) {
-             std::string bytes = FromHex(step.at("bytes"));
-             FlipBit(bytes, 3);
-             step["bytes"] = ToHex(bytes);
-           });
+  bad.Step("bad_upload_flipped_bit", "aggregator", "upload", v1::REASON_BAD_UPLOAD, [](Json& step) {
+    std::string bytes = FromHex(step.at("bytes"));
+    FlipBit(bytes, 3);
+    step["bytes"] = ToHex(bytes);
+  });
   bad.Step("bad_upload_of_another_length", "aggregator", "upload", v1::REASON_BAD_SIGNATURE,
            [](Json& step) {
              v1::UploadOpen open;
@@ -148,27 +146,27 @@ void AddBadUploadsAndAnswers(BadSteps& bad) {
              open.set_total_bytes(open.total_bytes() + 1);
              step["open"] = ToHex(open.SerializeAsString());
            });
-  bad.FromClient("bad_unmasking_flipped_bit_of_a_share", 3, v1::ClientMessage::kUnmasking,
-                 v1::REASON_WRONG_SHARE, [&](v1::ClientMessage& message) {
-                   v1::SignedMessage& unmasking = *message.mutable_unmasking();
-                   v1::Unmasking body;
-                   body.ParseFromString(unmasking.body());
-                   FlipBit(*body.mutable_shares(0)->mutable_self_mask_share(), 0);
-                   unmasking.set_body(body.SerializeAsString());
-                   unmasking.set_signature(
-                       bad.Sign(3, crypto::ProtocolRound::kUnmasking, unmasking.body()));
-                 });
-  bad.FromClient("bad_unmasking_self_mask_share_of_the_dropout", 3, v1::ClientMessage::kUnmasking,
-                 v1::REASON_WRONG_SHARE_KIND, [&](v1::ClientMessage& message) {
-                   v1::SignedMessage& unmasking = *message.mutable_unmasking();
-                   v1::Unmasking body;
-                   body.ParseFromString(unmasking.body());
-                   v1::RevealedShare& share = *body.mutable_shares(2);
-                   share.set_self_mask_share(std::string(share.mask_key_share()));
-                   unmasking.set_body(body.SerializeAsString());
-                   unmasking.set_signature(
-                       bad.Sign(3, crypto::ProtocolRound::kUnmasking, unmasking.body()));
-                 });
+  bad.FromClient(
+      "bad_unmasking_flipped_bit_of_a_share", 3, v1::ClientMessage::kUnmasking,
+      v1::REASON_WRONG_SHARE, [&](v1::ClientMessage& message) {
+        v1::SignedMessage& unmasking = *message.mutable_unmasking();
+        v1::Unmasking body;
+        body.ParseFromString(unmasking.body());
+        FlipBit(*body.mutable_shares(0)->mutable_self_mask_share(), 0);
+        unmasking.set_body(body.SerializeAsString());
+        unmasking.set_signature(bad.Sign(3, crypto::ProtocolRound::kUnmasking, unmasking.body()));
+      });
+  bad.FromClient(
+      "bad_unmasking_self_mask_share_of_the_dropout", 3, v1::ClientMessage::kUnmasking,
+      v1::REASON_WRONG_SHARE_KIND, [&](v1::ClientMessage& message) {
+        v1::SignedMessage& unmasking = *message.mutable_unmasking();
+        v1::Unmasking body;
+        body.ParseFromString(unmasking.body());
+        v1::RevealedShare& share = *body.mutable_shares(2);
+        share.set_self_mask_share(std::string(share.mask_key_share()));
+        unmasking.set_body(body.SerializeAsString());
+        unmasking.set_signature(bad.Sign(3, crypto::ProtocolRound::kUnmasking, unmasking.body()));
+      });
 }
 
 void AddBadOffersAndRosters(BadSteps& bad) {
@@ -199,21 +197,22 @@ void AddBadOffersAndRosters(BadSteps& bad) {
                [&](v1::ServerMessage& m) { *seats(m)->Mutable(2) = seats(m)->Get(1); });
   bad.ToClient("bad_roster_too_few", 1, kRoster, v1::REASON_ROSTER_REFUSED,
                [&](v1::ServerMessage& m) { seats(m)->DeleteSubrange(2, 2); });
-  bad.ToClient("bad_roster_other_entry_hash", 1, kRoster, v1::REASON_ROSTER_REFUSED,
-               [&](v1::ServerMessage& m) { FlipBit(*seats(m)->Mutable(1)->mutable_entry_hash(), 0); });
+  bad.ToClient(
+      "bad_roster_other_entry_hash", 1, kRoster, v1::REASON_ROSTER_REFUSED,
+      [&](v1::ServerMessage& m) { FlipBit(*seats(m)->Mutable(1)->mutable_entry_hash(), 0); });
 }
 
 void AddBadDeliveries(BadSteps& bad) {
-  bad.ToClient("bad_neighbour_entry_flipped_bit", 3, v1::ServerMessage::kNeighbours,
-               v1::REASON_ROSTER_REFUSED, [](v1::ServerMessage& m) {
-                 FlipBit(*m.mutable_neighbours()->mutable_neighbours(0)->mutable_advertised()
-                              ->mutable_entry(),
-                         40);
-               });
-  bad.ToClient("bad_neighbours_omit_one", 3, v1::ServerMessage::kNeighbours,
-               v1::REASON_ROSTER_REFUSED, [](v1::ServerMessage& m) {
-                 m.mutable_neighbours()->mutable_neighbours()->RemoveLast();
-               });
+  bad.ToClient(
+      "bad_neighbour_entry_flipped_bit", 3, v1::ServerMessage::kNeighbours,
+      v1::REASON_ROSTER_REFUSED, [](v1::ServerMessage& m) {
+        FlipBit(
+            *m.mutable_neighbours()->mutable_neighbours(0)->mutable_advertised()->mutable_entry(),
+            40);
+      });
+  bad.ToClient(
+      "bad_neighbours_omit_one", 3, v1::ServerMessage::kNeighbours, v1::REASON_ROSTER_REFUSED,
+      [](v1::ServerMessage& m) { m.mutable_neighbours()->mutable_neighbours()->RemoveLast(); });
   bad.ToClient("bad_shares_withheld", 0, v1::ServerMessage::kShares, v1::REASON_BAD_SHARE_LIST,
                [](v1::ServerMessage& m) { m.mutable_shares()->mutable_shares()->RemoveLast(); });
   const auto kSurvivors = v1::ServerMessage::kSurvivors;
@@ -227,10 +226,9 @@ void AddBadDeliveries(BadSteps& bad) {
                show("\x1B"));
   bad.AfterMessageTo("bad_survivors_shown_twice", 0, kSurvivors, v1::REASON_SURVIVORS_REFUSED,
                      show("\x0F"));
-  bad.ToClient("bad_result_other_survivor_root", 0, v1::ServerMessage::kResult,
-               v1::REASON_RESULT_REFUSED, [](v1::ServerMessage& m) {
-                 FlipBit(*m.mutable_result()->mutable_survivor_root(), 0);
-               });
+  bad.ToClient(
+      "bad_result_other_survivor_root", 0, v1::ServerMessage::kResult, v1::REASON_RESULT_REFUSED,
+      [](v1::ServerMessage& m) { FlipBit(*m.mutable_result()->mutable_survivor_root(), 0); });
   bad.Step("bad_sum_flipped_bit", "client 0", "result", v1::REASON_RESULT_REFUSED, [](Json& step) {
     std::string bytes = FromHex(step.at("bytes"));
     FlipBit(bytes, 0);
@@ -246,11 +244,12 @@ Json RecordBadSteps(const Json& transcript) {
   AddBadUploadsAndAnswers(bad);
   AddBadOffersAndRosters(bad);
   AddBadDeliveries(bad);
-  return {{"version", 1},
-          {"about",
-           "Each step takes the place of step \"after\" of transcript_complete.json. Its party must "
-           "answer with \"reason\": an aggregator by its reply, a client by ending the session."},
-          {"bad_steps", bad.Take()}};
+  return {
+      {"version", 1},
+      {"about",
+       "Each step takes the place of step \"after\" of transcript_complete.json. Its party must "
+       "answer with \"reason\": an aggregator by its reply, a client by ending the session."},
+      {"bad_steps", bad.Take()}};
 }
 
 }  // namespace veilsum::vectors

@@ -49,11 +49,11 @@ Parties::Parties(const Json& cast) {
         crypto::IdentityKeyPair::FromSeed(
             crypto::IdentityPrivateKey::FromBytes(crypto::AsBytes(seed)).value()),
         one.at("update").get<std::vector<float>>(), one.at("weight").get<uint64_t>());
-    client->protocol = client::ParticipantProtocol::Create(
-                           {&client->identity,
-                            crypto::SessionSecret::FromBytes(crypto::AsBytes(secret)).value(),
-                            client::SessionPolicy{}, header.task_id(), std::nullopt})
-                           .value();
+    client->protocol =
+        client::ParticipantProtocol::Create(
+            {&client->identity, crypto::SessionSecret::FromBytes(crypto::AsBytes(secret)).value(),
+             client::SessionPolicy{}, header.task_id(), std::nullopt})
+            .value();
     clients_.push_back(std::move(client));
   }
   aggregator::SessionOptions options;
@@ -133,13 +133,12 @@ Json Parties::DeliverToAggregator(const Json& step) {
 void Parties::Upload(uint32_t client, const Json& step, Json& emitted) {
   const crypto::IdentityPublicKey& from = identity(client).public_key();
   upload_bytes_ = FromHex(step.at("bytes"));
-  StepAggregator(
-      aggregator::UploadOpened{from, Parse<v1::UploadOpen>(FromHex(step.at("open")))}, emitted);
+  StepAggregator(aggregator::UploadOpened{from, Parse<v1::UploadOpen>(FromHex(step.at("open")))},
+                 emitted);
   if (emitted.back().at("reason") != v1::Reason_Name(v1::REASON_UNSPECIFIED)) return;
-  StepAggregator(
-      aggregator::UploadCompleted{from, crypto::Sha256(crypto::AsBytes(upload_bytes_)),
-                                  Parse<v1::UploadClose>(FromHex(step.at("close")))},
-      emitted);
+  StepAggregator(aggregator::UploadCompleted{from, crypto::Sha256(crypto::AsBytes(upload_bytes_)),
+                                             Parse<v1::UploadClose>(FromHex(step.at("close")))},
+                 emitted);
 }
 
 void Parties::StepAggregator(aggregator::Event event, Json& emitted) {

@@ -1,9 +1,9 @@
 // SPDX-FileCopyrightText: 2026 The Veilsum Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Four clients and an aggregator, each driven by steps of a recorded transcript. A step says to whom
-// something happens and what; what the party does in turn is told as JSON too, so that it can be
-// recorded or compared.
+// Four clients and an aggregator, each driven by steps of a recorded transcript. A step says to
+// whom something happens and what; what the party does in turn is told as JSON too, so that it can
+// be recorded or compared.
 //
 //   {"party": "client 1", "event": "message", "bytes": ServerMessage}
 //   {"party": "aggregator", "event": "message", "client": 1, "bytes": ClientMessage}

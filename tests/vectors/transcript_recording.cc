@@ -72,10 +72,9 @@ Json Cast() {
     std::vector<float> update;
     for (uint32_t element = 0; element < kDimension; ++element) {
       // Exact in binary; the last one is beyond the clip.
-      update.push_back(element + 1 == kDimension
-                           ? 2.5f
-                           : -1.75f + 0.375f * static_cast<float>(i) +
-                                 0.5f * static_cast<float>(element));
+      update.push_back(element + 1 == kDimension ? 2.5f
+                                                 : -1.75f + 0.375f * static_cast<float>(i) +
+                                                       0.5f * static_cast<float>(element));
     }
     clients.push_back({{"identity_seed", ToHex(seeds[i])},
                        {"identity", IdentityOf(seeds[i]).public_key().ToHex()},
@@ -145,9 +144,8 @@ std::string HexOfBytes(crypto::ByteSpan bytes) { return ToHex(crypto::ToString(b
 Json FirstLanes(const crypto::MaskSeed& seed, uint32_t modulus_bits) {
   crypto::LaneVector lanes = crypto::LaneVector::ForModulus(modulus_bits, kFirstLanes);
   lanes.Visit([&](auto span) { crypto::MaskStream(seed).AddTo(span, 0); });
-  return lanes.Visit([](auto span) {
-    return Json(std::vector<uint64_t>(span.begin(), span.end()));
-  });
+  return lanes.Visit(
+      [](auto span) { return Json(std::vector<uint64_t>(span.begin(), span.end())); });
 }
 
 Json ValuesOf(uint32_t client, const Json& cast, const Parties& parties) {
@@ -177,29 +175,28 @@ Json ValuesOf(uint32_t client, const Json& cast, const Parties& parties) {
                         {"seed", HexOf(seed)},
                         {"first_lanes", FirstLanes(seed, modulus_bits)}});
   }
-  return {{"m", HexOf(crypto::DeriveMaskPrivateSeed(secret, header_hash))},
-          {"b", HexOf(b)},
-          {"channel_private_key",
-           HexOf(crypto::DeriveChannelKeyPair(secret, header_hash).private_key)},
-          {"mask_private_key", HexOf(mask_keys_of(client).private_key)},
-          {"rounding_seed", HexOf(crypto::DeriveRoundingSeed(secret, t1))},
-          {"quantised", parties.quantised(client).Visit([](auto lanes) {
-             return Json(std::vector<uint64_t>(lanes.begin(), lanes.end()));
-           })},
-          {"self_mask_seed", HexOf(self_seed)},
-          {"self_mask_first_lanes", FirstLanes(self_seed, modulus_bits)},
-          {"pairwise_masks", pairwise}};
+  return {
+      {"m", HexOf(crypto::DeriveMaskPrivateSeed(secret, header_hash))},
+      {"b", HexOf(b)},
+      {"channel_private_key", HexOf(crypto::DeriveChannelKeyPair(secret, header_hash).private_key)},
+      {"mask_private_key", HexOf(mask_keys_of(client).private_key)},
+      {"rounding_seed", HexOf(crypto::DeriveRoundingSeed(secret, t1))},
+      {"quantised", parties.quantised(client).Visit([](auto lanes) {
+         return Json(std::vector<uint64_t>(lanes.begin(), lanes.end()));
+       })},
+      {"self_mask_seed", HexOf(self_seed)},
+      {"self_mask_first_lanes", FirstLanes(self_seed, modulus_bits)},
+      {"pairwise_masks", pairwise}};
 }
 
 Json ResultOf(const Parties& parties) {
-  const std::string survivors =
-      crypto::EncodeBitmap({true, true, /*kDropout*/ false, true});
+  const std::string survivors = crypto::EncodeBitmap({true, true, /*kDropout*/ false, true});
   const auto decoded =
       client::DecodeSum(parties.packed_sum(), Header().vector(), kClients - 1).value();
   const auto sum = client::UnpackSum(parties.packed_sum(), Header().vector()).value();
   return {{"survivors", ToHex(survivors)},
-          {"survivor_root", HexOfBytes(crypto::SurvivorRoot(*parties.transcript(),
-                                                            crypto::AsBytes(survivors)))},
+          {"survivor_root",
+           HexOfBytes(crypto::SurvivorRoot(*parties.transcript(), crypto::AsBytes(survivors)))},
           {"packed_sum", ToHex(parties.packed_sum())},
           {"result_digest", HexOfBytes(crypto::Sha256(crypto::AsBytes(parties.packed_sum())))},
           {"sum", sum.Visit([](auto lanes) {

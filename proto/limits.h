@@ -25,8 +25,10 @@ inline constexpr size_t kShareBytes = 40;
 // The share of m, the share of b, the tag of AES-256-GCM.
 inline constexpr size_t kSealedSharesBytes = 2 * kShareBytes + 16;
 
-// One AdvertiseKeysEntry: four fields of 32 bytes with their two bytes of framing each.
+// One AdvertiseKeysEntry: four fields of 32 bytes with their two bytes of framing each, and with an
+// enrolment signature where an authority vouches for identities.
 inline constexpr size_t kEntryBytes = 4 * (2 + 32);
+inline constexpr size_t kMaxEntryBytes = kEntryBytes + 2 + kSignatureBytes;
 
 // Seats of one session. A roster of this many (68 bytes a seat) is a message of 680 KB.
 // Larger populations run in cohorts.
@@ -36,7 +38,8 @@ inline constexpr uint32_t kMaxClients = 10'000;
 // many. More clients take the Harary graph.
 inline constexpr uint32_t kMaxCompleteClients = 1'000;
 
-// A sum of fewer than two inputs is one client's input.
+// A sum of fewer than two inputs is one client's input. In the malicious tier that holds for the
+// inputs that are left when those of the corrupted clients are taken away.
 inline constexpr uint32_t kMinSurvivors = 2;
 
 // 100 M parameters at 32 bits: 400 MB an upload.
@@ -60,6 +63,10 @@ inline constexpr size_t kMaxMessageBytes = 4 * 1000 * 1000;
 inline constexpr size_t kMaxChunkBytes = 1 << 20;
 inline constexpr size_t kChunkBytes = 256 << 10;
 
+// A client's journal of one session holds what it was sent once: a roster, neighbours' entries,
+// shares and signatures of kMaxClients each at most.
+inline constexpr size_t kMaxJournalEntryBytes = kMaxMessageBytes + 1024;
+
 // A silent connection is pinged this often by the client, so that a dead one shows; the aggregator
 // must not take that for abuse (gRPC's own default is a ping in five minutes).
 inline constexpr int kKeepaliveMs = 30'000;
@@ -72,6 +79,7 @@ inline constexpr uint64_t kMaxDeadlineMs = uint64_t{7} * 24 * 3600 * 1000;
 
 inline constexpr size_t kMaxTasks = 10'000;
 inline constexpr size_t kMaxListedSessions = 1'000;
+inline constexpr size_t kMaxListedRefusals = 100;
 
 }  // namespace veilsum::limits
 

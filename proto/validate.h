@@ -56,6 +56,9 @@ absl::Status ValidateShareKeys(const ShareKeys& body);
 // `clients` is n: the bitmap must have its length, with no bit set above it.
 absl::Status ValidateDeliveredShares(const DeliveredShares& message, uint32_t clients);
 absl::Status ValidateSurvivorSet(const SurvivorSet& message, uint32_t clients);
+absl::Status ValidateConsistencyCheck(const ConsistencyCheck& message);
+// Sizes and order; who the signers are is the client's to check.
+absl::Status ValidateConsistencySignatures(const ConsistencySignatures& message, uint32_t clients);
 absl::Status ValidateUnmasking(const Unmasking& body);
 absl::Status ValidateSessionResult(const SessionResult& message);
 

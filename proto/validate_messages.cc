@@ -79,7 +79,8 @@ absl::Status ValidateWithdraw(const Withdraw& withdraw) {
 
 absl::Status ValidateAdvertiseKeys(const AdvertiseKeys& message) {
   FieldCheck check("advertise_keys");
-  check.Bytes("entry", message.entry(), limits::kEntryBytes)
+  const bool enrolled = message.entry().size() > limits::kEntryBytes;
+  check.Bytes("entry", message.entry(), enrolled ? limits::kMaxEntryBytes : limits::kEntryBytes)
       .Bytes("signature", message.signature(), limits::kSignatureBytes);
   return std::move(check).status();
 }
@@ -89,7 +90,8 @@ absl::Status ValidateAdvertiseKeysEntry(const AdvertiseKeysEntry& entry) {
   check.Bytes("identity", entry.identity(), limits::kIdentityBytes)
       .Bytes("channel_public_key", entry.channel_public_key(), limits::kPublicKeyBytes)
       .Bytes("mask_public_key", entry.mask_public_key(), limits::kPublicKeyBytes)
-      .Bytes("self_mask_commitment", entry.self_mask_commitment(), limits::kDigestBytes);
+      .Bytes("self_mask_commitment", entry.self_mask_commitment(), limits::kDigestBytes)
+      .BytesOrAbsent("enrolment_signature", entry.enrolment_signature(), limits::kSignatureBytes);
   return std::move(check).status();
 }
 
@@ -163,6 +165,27 @@ absl::Status ValidateDeliveredShares(const DeliveredShares& message, uint32_t cl
 absl::Status ValidateSurvivorSet(const SurvivorSet& message, uint32_t clients) {
   FieldCheck check("survivors");
   CheckBitmap(check, "survivors", message.survivors(), clients);
+  return std::move(check).status();
+}
+
+absl::Status ValidateConsistencyCheck(const ConsistencyCheck& message) {
+  FieldCheck check("consistency_check");
+  check.Bytes("survivor_root_signature", message.survivor_root_signature(),
+              limits::kSignatureBytes);
+  return std::move(check).status();
+}
+
+absl::Status ValidateConsistencySignatures(const ConsistencySignatures& message, uint32_t clients) {
+  FieldCheck check("consistency");
+  check.Range("signatures", static_cast<uint64_t>(message.signatures_size()), 0, clients);
+  AscendingPositions positions;
+  for (int i = 0; i < message.signatures_size() && check.ok(); ++i) {
+    FieldCheck place("signatures", i);
+    positions.Check(place, "position", message.signatures(i).position());
+    place.Bytes("survivor_root_signature", message.signatures(i).survivor_root_signature(),
+                limits::kSignatureBytes);
+    check.Part(std::move(place).status());
+  }
   return std::move(check).status();
 }
 

@@ -1,12 +1,14 @@
 // SPDX-FileCopyrightText: 2026 The Veilsum Authors
 // SPDX-License-Identifier: Apache-2.0
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <utility>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "crypto/graph/parameters.h"
 #include "proto/field_check.h"
 #include "proto/limits.h"
 #include "proto/validate.h"
@@ -60,6 +62,30 @@ absl::Status CheckVector(const VectorSpec& spec, uint32_t max_clients, bool modu
   return std::move(check).status();
 }
 
+// An aggregator that may do anything has clients of its own: at least one, and the inputs of all of
+// them are subtracted before anything is called a sum.
+template <class Message>
+void CheckMaliciousTier(FieldCheck& check, const Message& message) {
+  if (!check.ok() || message.tier() != TIER_MALICIOUS) return;
+  check
+      .Require(message.graph() == GRAPH_RULE_COMPLETE, "graph",
+               "must be GRAPH_RULE_COMPLETE in the malicious tier; run larger populations in "
+               "cohorts")
+      .Require(message.corruption_rate() > 0, "corruption_rate",
+               "must be greater than 0 in the malicious tier: the aggregator enrols clients of its "
+               "own");
+  if (!check.ok()) return;
+  const uint64_t corrupted =
+      std::max<uint64_t>(1, crypto::FloorOfRate(message.corruption_rate(), message.max_clients()));
+  if (message.min_survivors() < corrupted + limits::kMinSurvivors) {
+    check.Fail("min_survivors", absl::StrCat("must be at least ", corrupted + limits::kMinSurvivors,
+                                             " in the malicious tier, is ", message.min_survivors(),
+                                             ": of ", message.max_clients(), " clients ", corrupted,
+                                             " may be the aggregator's, and a sum must hold ",
+                                             limits::kMinSurvivors, " others"));
+  }
+}
+
 // What headers and tasks have in common.
 template <class Message>
 void CheckPrivacy(FieldCheck& check, const Message& message) {
@@ -82,6 +108,7 @@ void CheckPrivacy(FieldCheck& check, const Message& message) {
                    message.audience() == AUDIENCE_PARTICIPANTS ||
                    message.audience() == AUDIENCE_BOTH,
                "audience", "must be AUDIENCE_OPERATOR, AUDIENCE_PARTICIPANTS or AUDIENCE_BOTH");
+  CheckMaliciousTier(check, message);
 }
 
 // The consistency check only takes place in the malicious tier.

@@ -72,6 +72,12 @@ SessionHeader GoodHeader() {
   return header;
 }
 
+void MakeMalicious(SessionHeader& header) {
+  header.set_tier(TIER_MALICIOUS);
+  header.set_min_survivors(3);
+  header.mutable_deadlines()->set_consistency_check_ms(1000);
+}
+
 TEST(ValidateTest, Header) {
   using H = SessionHeader;
   constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
@@ -104,7 +110,17 @@ TEST(ValidateTest, Header) {
         [](H& h) { h.mutable_deadlines()->clear_share_keys_ms(); }},
        {"header.deadlines.unmasking_ms: ",
         [](H& h) { h.mutable_deadlines()->set_unmasking_ms(limits::kMaxDeadlineMs + 1); }},
-       {"header.deadlines.consistency_check_ms: ", [](H& h) { h.set_tier(TIER_MALICIOUS); }},
+       {"header.deadlines.consistency_check_ms: ",
+        [](H& h) { MakeMalicious(h), h.mutable_deadlines()->clear_consistency_check_ms(); }},
+       {"", [](H& h) { MakeMalicious(h); }},
+       {"header.graph: must be GRAPH_RULE_COMPLETE in the malicious tier",
+        [](H& h) { MakeMalicious(h), h.set_graph(GRAPH_RULE_HARARY); }},
+       {"header.corruption_rate: must be greater than 0 in the malicious tier",
+        [](H& h) { MakeMalicious(h), h.set_corruption_rate(0); }},
+       {"header.min_survivors: must be at least 3 in the malicious tier, is 2",
+        [](H& h) { MakeMalicious(h), h.set_min_survivors(2); }},
+       {"header.min_survivors: must be at least 5 in the malicious tier, is 4",
+        [](H& h) { MakeMalicious(h), h.set_min_survivors(4), h.set_corruption_rate(0.3); }},
        {"header.model_hash: must be 32 bytes or absent, is 5",
         [](H& h) { h.set_model_hash("short"); }}});
 }
@@ -164,9 +180,38 @@ TEST(ValidateTest, Task) {
         [](T& t) { t.mutable_masked_input()->set_target_fraction(0); }},
        {"task.unmasking.target_fraction: ",
         [](T& t) { t.mutable_unmasking()->set_target_fraction(1.01); }},
-       {"task.consistency_check.deadline_ms: ", [](T& t) { t.set_tier(TIER_MALICIOUS); }},
+       {"task.consistency_check.deadline_ms: ",
+        [](T& t) {
+          t.set_tier(TIER_MALICIOUS), t.set_graph(GRAPH_RULE_COMPLETE), t.set_corruption_rate(0.1);
+        }},
        {"task.consistency_check.deadline_ms: ",
         [](T& t) { t.mutable_consistency_check()->set_least_ms(0); }}});
+}
+
+TEST(ValidateTest, ConsistencyCheck) {
+  ConsistencyCheck check;
+  check.set_survivor_root_signature(Bytes(64));
+  RunCases<ConsistencyCheck>(
+      check, ValidateConsistencyCheck,
+      {{"consistency_check.survivor_root_signature: must be 64 bytes, is 63",
+        [](ConsistencyCheck& c) { c.set_survivor_root_signature(Bytes(63)); }}});
+
+  using C = ConsistencySignatures;
+  C signatures;
+  for (uint32_t position : {0, 2, 3}) {
+    auto& signature = *signatures.add_signatures();
+    signature.set_position(position);
+    signature.set_survivor_root_signature(Bytes(64));
+  }
+  RunCases<C>(signatures, [](const C& c) { return ValidateConsistencySignatures(c, 4); },
+              {{"", [](C& c) { c.clear_signatures(); }},
+               {"consistency.signatures[1].position: must be greater than the one before it",
+                [](C& c) { c.mutable_signatures(1)->set_position(0); }},
+               {"consistency.signatures[2].survivor_root_signature: must be 64 bytes, is 0",
+                [](C& c) { c.mutable_signatures(2)->clear_survivor_root_signature(); }},
+               {"consistency.signatures: must be from 0 to 4, is 6", [](C& c) {
+                  for (int i = 0; i < 3; ++i) *c.add_signatures() = c.signatures(2);
+                }}});
 }
 
 TEST(ValidateTest, HelloAndWithdraw) {

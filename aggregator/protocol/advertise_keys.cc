@@ -88,7 +88,7 @@ std::optional<v1::AdvertiseKeysEntry> ParseEntry(SessionState& state,
     status = absl::InvalidArgumentError("entry.identity: is not the identity that speaks");
   }
   if (status.ok()) return entry;
-  const bool oversized = event.message.entry().size() > limits::kEntryBytes;
+  const bool oversized = event.message.entry().size() > limits::kMaxEntryBytes;
   RefuseEntry(state, event.from, oversized ? MessageResult::kOversized : MessageResult::kMalformed,
               oversized ? v1::REASON_OVERSIZED : v1::REASON_MALFORMED, status.message());
   return std::nullopt;

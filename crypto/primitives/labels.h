@@ -43,6 +43,9 @@ inline constexpr absl::string_view kLabelMaskStream = "veilsum/1 mask stream";
 inline constexpr absl::string_view kLabelDeterministicRandom = "veilsum/1 deterministic random";
 inline constexpr absl::string_view kLabelGraphPermutation = "veilsum/1 graph permutation";
 
+// The enrolment authority's signature of an identity.
+inline constexpr absl::string_view kLabelEnrolmentSignature = "veilsum/1 enrolment signature";
+
 // Domains of identity signatures.
 inline constexpr absl::string_view kLabelEntrySignature = "veilsum/1 entry signature";
 inline constexpr absl::string_view kLabelMessageSignature = "veilsum/1 message signature";

@@ -53,6 +53,13 @@ Digest ShareDigest(const Digest& transcript, const Party& dealer, const Party& h
       .Finish();
 }
 
+Digest EnrolmentSignatureDigest(const IdentityPublicKey& identity, uint64_t roster_version) {
+  return TranscriptHash(kLabelEnrolmentSignature)
+      .Add(identity.bytes())
+      .AddU64(roster_version)
+      .Finish();
+}
+
 Digest EntrySignatureDigest(const Digest& header_hash, const Digest& entry_hash) {
   return TranscriptHash(kLabelEntrySignature).Add(header_hash).Add(entry_hash).Finish();
 }

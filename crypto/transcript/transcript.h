@@ -70,6 +70,10 @@ Digest ShareDigest(const Digest& transcript, const Party& dealer, const Party& h
 
 // ---- What is signed, each under the label of the same name (labels.h) ----
 
+// By an enrolment authority, whom the aggregator does not control: this identity takes part in
+// sessions of that roster version.
+Digest EnrolmentSignatureDigest(const IdentityPublicKey& identity, uint64_t roster_version);
+
 Digest EntrySignatureDigest(const Digest& header_hash, const Digest& entry_hash);
 // `body_digest` is SHA-256 of the body, or of all bytes of the upload.
 Digest MessageSignatureDigest(const Digest& transcript, ProtocolRound round,

@@ -3,6 +3,7 @@
 
 #include "crypto/certificates/identity_pem.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 
@@ -17,6 +18,16 @@ namespace {
 absl::Status RequireEd25519(const EVP_PKEY* key) {
   if (EVP_PKEY_id(key) == EVP_PKEY_ED25519) return absl::OkStatus();
   return absl::InvalidArgumentError("an identity is an Ed25519 key; this is one of another kind");
+}
+
+absl::StatusOr<IdentityPublicKey> PublicKeyOf(const EVP_PKEY* key) {
+  if (absl::Status status = RequireEd25519(key); !status.ok()) return status;
+  std::array<uint8_t, IdentityPublicKey::kSize> bytes;
+  size_t size = bytes.size();
+  if (!EVP_PKEY_get_raw_public_key(key, bytes.data(), &size) || size != bytes.size()) {
+    AbortOnCryptoFailure("reading an Ed25519 public key");
+  }
+  return IdentityPublicKey::Parse(bytes);
 }
 
 }  // namespace
@@ -45,13 +56,22 @@ SecretBuffer FormatIdentityPem(const IdentityKeyPair& identity) {
 absl::StatusOr<IdentityPublicKey> ParseIdentityPublicPem(absl::string_view pem) {
   const absl::StatusOr<bssl::UniquePtr<EVP_PKEY>> key = ParsePublicKey(pem);
   if (!key.ok()) return key.status();
-  if (absl::Status status = RequireEd25519(key->get()); !status.ok()) return status;
-  std::array<uint8_t, IdentityPublicKey::kSize> bytes;
-  size_t size = bytes.size();
-  if (!EVP_PKEY_get_raw_public_key(key->get(), bytes.data(), &size) || size != bytes.size()) {
-    AbortOnCryptoFailure("reading an Ed25519 public key");
+  return PublicKeyOf(key->get());
+}
+
+absl::StatusOr<std::vector<IdentityPublicKey>> ParseAuthorityPem(absl::string_view pem) {
+  const auto keys = ParsePublicKeys(pem);
+  if (!keys.ok()) return keys.status();
+  std::vector<IdentityPublicKey> authorities;
+  for (const bssl::UniquePtr<EVP_PKEY>& key : *keys) {
+    const absl::StatusOr<IdentityPublicKey> authority = PublicKeyOf(key.get());
+    if (!authority.ok()) return authority.status();
+    if (std::count(authorities.begin(), authorities.end(), *authority) != 0) {
+      return absl::InvalidArgumentError("one public key is there twice");
+    }
+    authorities.push_back(*authority);
   }
-  return IdentityPublicKey::Parse(bytes);
+  return authorities;
 }
 
 std::string FormatIdentityPublicPem(const IdentityPublicKey& identity) {

@@ -8,6 +8,7 @@
 #define VEILSUM_CRYPTO_CERTIFICATES_IDENTITY_PEM_H_
 
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -24,6 +25,11 @@ SecretBuffer FormatIdentityPem(const IdentityKeyPair& identity);
 // IdentityPublicKey::Parse refuses.
 absl::StatusOr<IdentityPublicKey> ParseIdentityPublicPem(absl::string_view pem);
 std::string FormatIdentityPublicPem(const IdentityPublicKey& identity);
+
+// The public key file of an enrolment authority: SubjectPublicKeyInfos, one below the other where
+// a new key takes over from an old one. At least one, none twice; InvalidArgument for anything
+// else.
+absl::StatusOr<std::vector<IdentityPublicKey>> ParseAuthorityPem(absl::string_view pem);
 
 }  // namespace veilsum::crypto
 

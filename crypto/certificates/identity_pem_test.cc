@@ -3,10 +3,12 @@
 
 #include "crypto/certificates/identity_pem.h"
 
+#include <algorithm>
 #include <string>
 
 #include "absl/status/status.h"
 #include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "crypto/primitives/bytes.h"
 #include "gmock/gmock.h"
@@ -66,6 +68,23 @@ TEST(IdentityPemTest, RefusesGarbage) {
   }
   for (const std::string& bad : {std::string(), std::string(kPublicHex), private_pem}) {
     EXPECT_EQ(ParseIdentityPublicPem(bad).status().code(), absl::StatusCode::kInvalidArgument);
+  }
+}
+
+TEST(IdentityPemTest, AnAuthorityMayHaveSeveralKeys) {
+  const IdentityKeyPair other = IdentityKeyPair::Generate(
+      [](absl::Span<uint8_t> out) { std::fill(out.begin(), out.end(), 7); });
+  const std::string two =
+      absl::StrCat("old\n", kPublicPem, "new\n", FormatIdentityPublicPem(other.public_key()));
+  const auto keys = ParseAuthorityPem(two);
+  ASSERT_TRUE(keys.ok()) << keys.status();
+  ASSERT_EQ(keys->size(), 2u);
+  EXPECT_EQ(keys->at(0).ToHex(), kPublicHex);
+  EXPECT_EQ(keys->at(1), other.public_key());
+  for (const std::string& bad :
+       {std::string(), std::string(kPrivatePem), absl::StrCat(kPublicPem, kPublicPem),
+        two.substr(0, two.size() - 40)}) {
+    EXPECT_EQ(ParseAuthorityPem(bad).status().code(), absl::StatusCode::kInvalidArgument) << bad;
   }
 }
 

@@ -61,23 +61,28 @@ absl::StatusOr<bssl::UniquePtr<T>> ParseOne(absl::string_view what, absl::string
   return parsed;
 }
 
+// Blocks of other kinds between them are passed over.
+template <class T, class Read>
+absl::StatusOr<std::vector<bssl::UniquePtr<T>>> ParseAll(absl::string_view what,
+                                                         absl::string_view pem, Read read) {
+  if (pem.size() > std::numeric_limits<int>::max()) {
+    return absl::InvalidArgumentError(absl::StrCat("the PEM of the ", what, " is too long"));
+  }
+  const bssl::UniquePtr<BIO> bio = Reader(pem);
+  std::vector<bssl::UniquePtr<T>> all;
+  while (T* one = read(bio.get(), nullptr, NoPassphrase, nullptr)) all.emplace_back(one);
+  if (all.empty()) return NoSuchThing(what, pem);
+  if (!AtTheEnd()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the PEM of ", what, " number ", all.size() + 1, " is damaged"));
+  }
+  return all;
+}
+
 }  // namespace
 
 absl::StatusOr<std::vector<bssl::UniquePtr<X509>>> ParseCertificates(absl::string_view pem) {
-  if (pem.size() > std::numeric_limits<int>::max()) {
-    return absl::InvalidArgumentError("the PEM of the certificate is too long");
-  }
-  const bssl::UniquePtr<BIO> bio = Reader(pem);
-  std::vector<bssl::UniquePtr<X509>> certificates;
-  while (X509* certificate = PEM_read_bio_X509(bio.get(), nullptr, NoPassphrase, nullptr)) {
-    certificates.emplace_back(certificate);
-  }
-  if (certificates.empty()) return NoSuchThing("certificate", pem);
-  if (!AtTheEnd()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("the PEM of certificate number ", certificates.size() + 1, " is damaged"));
-  }
-  return certificates;
+  return ParseAll<X509>("certificate", pem, PEM_read_bio_X509);
 }
 
 absl::StatusOr<bssl::UniquePtr<EVP_PKEY>> ParsePrivateKey(absl::string_view pem) {
@@ -86,6 +91,10 @@ absl::StatusOr<bssl::UniquePtr<EVP_PKEY>> ParsePrivateKey(absl::string_view pem)
 
 absl::StatusOr<bssl::UniquePtr<EVP_PKEY>> ParsePublicKey(absl::string_view pem) {
   return ParseOne<EVP_PKEY>("public key", pem, PEM_read_bio_PUBKEY);
+}
+
+absl::StatusOr<std::vector<bssl::UniquePtr<EVP_PKEY>>> ParsePublicKeys(absl::string_view pem) {
+  return ParseAll<EVP_PKEY>("public key", pem, PEM_read_bio_PUBKEY);
 }
 
 std::string FormatCertificate(X509* certificate) {

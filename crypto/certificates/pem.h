@@ -30,6 +30,8 @@ absl::StatusOr<std::vector<bssl::UniquePtr<X509>>> ParseCertificates(absl::strin
 // The first private key of `pem`: PKCS#8 or the older forms by kind of key, not encrypted.
 absl::StatusOr<bssl::UniquePtr<EVP_PKEY>> ParsePrivateKey(absl::string_view pem);
 absl::StatusOr<bssl::UniquePtr<EVP_PKEY>> ParsePublicKey(absl::string_view pem);
+// All public keys of `pem`, in order, at least one.
+absl::StatusOr<std::vector<bssl::UniquePtr<EVP_PKEY>>> ParsePublicKeys(absl::string_view pem);
 
 // Objects that exist can be written, unless memory has run out: then the process ends.
 std::string FormatCertificate(X509* certificate);

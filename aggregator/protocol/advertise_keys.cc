@@ -94,6 +94,16 @@ std::optional<v1::AdvertiseKeysEntry> ParseEntry(SessionState& state,
   return std::nullopt;
 }
 
+bool CheckEnrolment(SessionState& state, const IdentityPublicKey& from,
+                    const v1::AdvertiseKeysEntry& entry) {
+  if (state.options.enrolment == nullptr) return true;
+  const absl::Status status =
+      state.options.enrolment(from, crypto::AsBytes(entry.enrolment_signature()));
+  if (status.ok()) return true;
+  RefuseEntry(state, from, MessageResult::kNotMember, v1::REASON_NOT_A_MEMBER, status.message());
+  return false;
+}
+
 // A client with such a key is not let in again with another one: whoever copies a key, or makes
 // one of small order, does not do it by accident.
 void DropForKey(SessionState& state, AdvertiseKeysPhase& phase, const IdentityPublicKey& from,
@@ -196,6 +206,7 @@ void Receive(SessionState& state, AdvertiseKeysReceived event) {
                 "the signature is not this identity's over this entry and this session's header");
     return;
   }
+  if (!CheckEnrolment(state, event.from, *entry)) return;
   TakeSeat(state, *phase, std::move(event), *entry, entry_hash);
 }
 

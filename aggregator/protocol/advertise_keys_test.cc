@@ -8,6 +8,7 @@
 #include "crypto/transcript/transcript.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "proto/limits.h"
 #include "proto/reason_status.h"
 
 namespace veilsum::aggregator {
@@ -113,7 +114,7 @@ TEST(AdvertiseKeysTest, RefusesWhatIsNotAnEntryOfTheSpeaker) {
   Conversation talk(TestHeader(4));
   const IdentityPublicKey from = talk.client(0).id();
   v1::AdvertiseKeys message = talk.Advertisement(0);
-  message.mutable_entry()->push_back('x');
+  message.mutable_entry()->append(limits::kMaxEntryBytes, 'x');
   talk.Step(AdvertiseKeysReceived{from, message});
   ExpectReply(talk, MessageResult::kOversized, v1::REASON_OVERSIZED);
 

@@ -293,7 +293,7 @@ std::vector<v1::ServerMessage> Conversation::SentTo(uint32_t i) const {
   std::vector<v1::ServerMessage> messages;
   for (const Effect& effect : effects) {
     const Send* send = std::get_if<Send>(&effect);
-    if (send != nullptr && send->to == clients_[i].id()) messages.push_back(*send->message);
+    if (send != nullptr && send->to == clients_[i].id()) messages.push_back(*send->Message());
   }
   return messages;
 }

@@ -7,6 +7,7 @@
 #define VEILSUM_AGGREGATOR_PROTOCOL_EVENTS_H_
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -71,6 +72,10 @@ struct FoldFinished {
   IdentityPublicKey from;
   absl::Status status = absl::OkStatus();
 };
+struct ConsistencyCheckReceived {
+  IdentityPublicKey from;
+  v1::ConsistencyCheck message;
+};
 struct UnmaskingReceived {
   IdentityPublicKey from;
   v1::SignedMessage message;
@@ -100,9 +105,10 @@ struct AbortRequested {
   std::string detail = {};
 };
 
-using Event = std::variant<AdvertiseKeysReceived, ShareKeysReceived, UploadOpened, UploadCompleted,
-                           FoldFinished, UnmaskingReceived, ClientWithdrew, ClientResumed,
-                           LeastTimePassed, DeadlinePassed, UnmaskFinished, AbortRequested>;
+using Event =
+    std::variant<AdvertiseKeysReceived, ShareKeysReceived, UploadOpened, UploadCompleted,
+                 FoldFinished, ConsistencyCheckReceived, UnmaskingReceived, ClientWithdrew,
+                 ClientResumed, LeastTimePassed, DeadlinePassed, UnmaskFinished, AbortRequested>;
 
 // ---- Effects, to be carried out in order ----
 
@@ -121,6 +127,8 @@ enum class MessageResult {
 };
 // For a Duplicate or Accepted message reason is REASON_UNSPECIFIED. `dropped`: the message cost
 // its client the seat (a ClientDropped follows, and a Send of Refused{SCOPE_CLIENT} on its stream).
+// `upload`: answers UploadOpened, UploadCompleted or FoldFinished, so that it goes to the upload's
+// RPC and not to the stream. (Not every message of MaskedInputCollection is one: a Withdraw.)
 // `upload_digest`: the client's input is in the sum, for the receipt; an UploadOpened that is
 // answered so (kDuplicate) needs no upload any more.
 struct Reply {
@@ -130,13 +138,23 @@ struct Reply {
   v1::Reason reason = v1::REASON_UNSPECIFIED;
   std::string detail = {};
   bool dropped = false;
+  bool upload = false;
   std::optional<Digest> upload_digest = std::nullopt;
 };
 // The same pointer goes to many clients where the message is the same, so that the transport
-// encodes it once.
+// encodes it once. Large messages that differ from client to client are described instead, to be
+// made when they are about to be written: all of them at once would be n · k entries or shares.
 struct Send {
   IdentityPublicKey to;
+  // Null where `make` is set.
   std::shared_ptr<const v1::ServerMessage> message;
+  // A function of data that never changes: the same message whenever and on whichever thread it is
+  // called. It owns that data, so let go of it when the message is written or never will be.
+  std::function<v1::ServerMessage()> make = {};
+
+  std::shared_ptr<const v1::ServerMessage> Message() const {
+    return message != nullptr ? message : std::make_shared<const v1::ServerMessage>(make());
+  }
 };
 // Start the least-time and deadline timers of this phase (the runtime knows the durations).
 struct PhaseStarted {
@@ -155,6 +173,15 @@ struct Progress {
 // The client is told by a Send of its own. One exception: NO_ANSWER in kUnmasking, where only the
 // answer is missing; the client's input is in the sum and it gets the result.
 struct ClientDropped {
+  IdentityPublicKey who;
+  Phase phase;
+  v1::Reason reason;
+  std::string detail = {};
+};
+// A client left by its own decision, with the reason and the words that it gave (at most
+// limits::kMaxDetailBytes, written by the client: show them as its claim). Comes besides the
+// ClientDropped, also for a client that was offered the session and took no seat.
+struct ClientRefused {
   IdentityPublicKey who;
   Phase phase;
   v1::Reason reason;
@@ -182,8 +209,8 @@ struct Finished {
   std::vector<IdentityPublicKey> included;
 };
 
-using Effect = std::variant<Reply, Send, PhaseStarted, PhaseClosed, Progress, ClientDropped, Fold,
-                            DiscardUpload, Unmask, Finished>;
+using Effect = std::variant<Reply, Send, PhaseStarted, PhaseClosed, Progress, ClientDropped,
+                            ClientRefused, Fold, DiscardUpload, Unmask, Finished>;
 using Effects = std::vector<Effect>;
 
 }  // namespace veilsum::aggregator

@@ -174,7 +174,7 @@ class RandomConversation {
         ++finished_;
         completed_ = finished->reason == v1::REASON_UNSPECIFIED;
       } else if (const Send* send = std::get_if<Send>(&effect)) {
-        NoteSurvivors(*send->message);
+        NoteSurvivors(*send->Message());
         continue;
       } else if (std::holds_alternative<DiscardUpload>(effect)) {
         continue;

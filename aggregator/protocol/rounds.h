@@ -45,6 +45,10 @@ bool IsDone(const SessionState& state, const MaskedInputPhase& phase);
 void StopUploads(const SessionState& state, MaskedInputPhase& phase);
 void Close(SessionState& state, MaskedInputPhase phase);
 
+// ---- consistency_check.cc: round 3, malicious tier ----
+
+void Receive(SessionState& state, const ConsistencyCheckReceived& event);
+
 // ---- unmasking.cc: round 4 ----
 
 void Receive(SessionState& state, UnmaskingReceived event);

@@ -54,7 +54,8 @@ void Receive(SessionState& state, const AbortRequested& event) {
   if (PresentPhase(state).has_value()) Abort(state, event.reason, event.detail);
 }
 
-void WithdrawBeforeRoster(SessionState& state, AdvertiseKeysPhase& phase,
+// True: it leaves now; the message is no resend, and its sender may say so.
+bool WithdrawBeforeRoster(SessionState& state, AdvertiseKeysPhase& phase,
                           const IdentityPublicKey& from, Drop drop) {
   if (phase.out.count(from) != 0) {
     AcceptAgain(state, from, Phase::kAdvertiseKeys);
@@ -66,14 +67,16 @@ void WithdrawBeforeRoster(SessionState& state, AdvertiseKeysPhase& phase,
     reply.dropped = true;
     state.effects.emplace_back(std::move(reply));
     WithdrawFrom(state, phase, from, std::move(drop));
+    return true;
   }
+  return false;
 }
 
-void WithdrawMember(SessionState& state, uint32_t position, Phase phase, Drop drop) {
+bool WithdrawMember(SessionState& state, uint32_t position, Phase phase, Drop drop) {
   Member& member = state.MemberAt(position);
   if (member.dropped.has_value()) {
     AcceptAgain(state, member.identity, phase);
-    return;
+    return false;
   }
   Reply reply{member.identity, phase, MessageResult::kAccepted};
   reply.dropped = true;
@@ -86,6 +89,7 @@ void WithdrawMember(SessionState& state, uint32_t position, Phase phase, Drop dr
     WithdrawFrom(state, *unmasking, position);
   }
   DropMember(state, position, phase, std::move(drop));
+  return true;
 }
 
 void Receive(SessionState& state, const ClientWithdrew& event) {
@@ -103,17 +107,24 @@ void Receive(SessionState& state, const ClientWithdrew& event) {
   Drop drop{v1::REASON_WITHDREW,
             absl::StrCat("the client left: ", v1::Reason_Name(event.message.reason()), ": ",
                          event.message.detail())};
+  bool left = false;
   if (AdvertiseKeysPhase* advertise_keys = state.In<AdvertiseKeysPhase>()) {
-    WithdrawBeforeRoster(state, *advertise_keys, event.from, std::move(drop));
-    return;
-  }
-  const std::optional<uint32_t> position = state.cohort->PositionOf(event.from);
-  if (position.has_value()) {
-    WithdrawMember(state, *position, *phase, std::move(drop));
+    left = WithdrawBeforeRoster(state, *advertise_keys, event.from, std::move(drop));
+  } else if (const auto position = state.cohort->PositionOf(event.from); position.has_value()) {
+    left = WithdrawMember(state, *position, *phase, std::move(drop));
   } else {
     Refuse(state, {event.from, *phase, MessageResult::kNotMember, v1::REASON_NOT_A_MEMBER,
                    "this identity has no seat in the session"});
   }
+  if (!left) return;
+  state.effects.emplace_back(
+      ClientRefused{event.from, *phase, event.message.reason(), event.message.detail()});
+}
+
+bool IsAboutUpload(const Event& event) {
+  return std::holds_alternative<UploadOpened>(event) ||
+         std::holds_alternative<UploadCompleted>(event) ||
+         std::holds_alternative<FoldFinished>(event);
 }
 
 // ---- After every event ----
@@ -199,7 +210,11 @@ Effects SessionProtocol::Start() {
 Effects SessionProtocol::Step(Event event) {
   SessionState& state = *state_;
   const Count before = CountAnswers(state);
+  const bool upload = IsAboutUpload(event);
   std::visit([&](auto&& received) { Receive(state, std::move(received)); }, std::move(event));
+  for (Effect& effect : state.effects) {
+    if (Reply* reply = std::get_if<Reply>(&effect)) reply->upload = upload;
+  }
   const Count after = CountAnswers(state);
   if (after != before && after.phase.has_value()) {
     state.effects.emplace_back(Progress{*after.phase, after.answered, after.expected});

@@ -12,7 +12,9 @@
 #include <memory>
 #include <string>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
 #include "aggregator/protocol/events.h"
 #include "proto/session.pb.h"
 
@@ -29,6 +31,11 @@ struct SessionOptions {
   ClosingRule closing[5];    // By Phase.
   // May this identity take a seat? Asked once for each; must be a pure function.
   std::function<bool(const IdentityPublicKey&)> admits;
+  // Does the enrolment authority vouch for this identity, by the signature in its entry (64 bytes,
+  // or empty where there is none)? The status's message is for the client. Null: not asked. Must be
+  // a pure function.
+  std::function<absl::Status(const IdentityPublicKey&, absl::Span<const uint8_t> signature)>
+      enrolment;
 };
 
 struct SessionState;

@@ -55,16 +55,6 @@ TEST(SessionProtocolTest, RefusesHeadersThatAreNotValid) {
   EXPECT_FALSE(CreateStatus(options).ok());
 }
 
-TEST(SessionProtocolTest, RefusesTheMaliciousTierForNow) {
-  v1::SessionHeader header = TestHeader(4);
-  header.set_tier(v1::TIER_MALICIOUS);
-  header.mutable_deadlines()->set_consistency_check_ms(1000);
-  const absl::Status status = CreateStatus(OptionsFor(header));
-  EXPECT_EQ(status.code(), absl::StatusCode::kUnimplemented);
-  EXPECT_EQ(ReasonOf(status), v1::REASON_UNSUPPORTED);
-  EXPECT_THAT(std::string(status.message()), HasSubstr("not available yet"));
-}
-
 // Short names of what was sent, in order.
 std::vector<std::string> Kinds(const std::vector<v1::ServerMessage>& messages) {
   std::vector<std::string> kinds;

@@ -54,15 +54,14 @@ void SessionRuntime::CarryOut(Effects effects) {
 }
 
 void SessionRuntime::CarryOut(Reply& reply) {
-  const bool upload = reply.phase == Phase::kMaskedInputCollection;
-  const bool opening = upload && opening_ == reply.to && !opening_reply_.has_value();
+  const bool opening = reply.upload && opening_ == reply.to && !opening_reply_.has_value();
   // One upload is one message: its opening only counts when it is the end of it.
   if (!opening || reply.result != MessageResult::kAccepted) {
     services_.recorder.Message(RoundOf(reply.phase), MetricOf(reply.result));
   }
   if (opening) {
     opening_reply_ = std::move(reply);
-  } else if (upload) {
+  } else if (reply.upload) {
     AnswerUpload(reply);
   } else if (!reply.dropped) {  // Else a refusal follows that says more.
     SendTo(reply.to, AnswerTo(reply));
@@ -72,6 +71,7 @@ void SessionRuntime::CarryOut(Reply& reply) {
 void SessionRuntime::CarryOut(Send& send) {
   const auto found = connections_.find(send.to);
   if (found == connections_.end()) return;  // It gets the message when it is back.
+  if (send.message == nullptr) return found->second->Send(Encode(send.make()));
   EncodedMessage& encoded = encoded_[send.message.get()];
   if (encoded.bytes == nullptr) encoded = Encode(*send.message);
   found->second->Send(encoded);
@@ -162,6 +162,10 @@ void SessionRuntime::CarryOut(ClientDropped& effect) {
   // Its input counts; only its answer is missing, and the result goes to it too.
   const bool still_in = effect.phase == Phase::kUnmasking && effect.reason == v1::REASON_NO_ANSWER;
   if (!still_in) leaving_.push_back(effect.who);
+}
+
+void SessionRuntime::CarryOut(ClientRefused& effect) {
+  spdlog::info("{}: a client refused it, {}", Label(), v1::Reason_Name(effect.reason));
 }
 
 void SessionRuntime::CarryOut(Fold& effect) {

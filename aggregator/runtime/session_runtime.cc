@@ -154,10 +154,7 @@ std::optional<Event> SessionRuntime::EventFor(const IdentityPublicKey& identity,
       if (refusal.ok()) return ClientWithdrew{identity, std::move(*message.mutable_withdraw())};
       break;
     case v1::ClientMessage::kConsistencyCheck:
-      refusal = StatusFor(v1::REASON_UNSUPPORTED,
-                          "consistency_check: belongs to the malicious tier, this session's tier "
-                          "has no such round");
-      break;
+      return ConsistencyCheckReceived{identity, std::move(*message.mutable_consistency_check())};
     case v1::ClientMessage::kHello:
       refusal = StatusFor(v1::REASON_MALFORMED, "hello: opens a stream; this one is open");
       break;

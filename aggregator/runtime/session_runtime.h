@@ -125,6 +125,7 @@ class SessionRuntime : public std::enable_shared_from_this<SessionRuntime> {
   void CarryOut(PhaseClosed& effect);
   void CarryOut(Progress& effect);
   void CarryOut(ClientDropped& effect);
+  void CarryOut(ClientRefused& effect);
   void CarryOut(Fold& effect);
   void CarryOut(DiscardUpload& effect);
   void CarryOut(Unmask& effect);

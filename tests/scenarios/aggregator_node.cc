@@ -72,6 +72,8 @@ void AggregatorNode::Receive(uint32_t client, const v1::ClientMessage& message) 
       return Step(aggregator::AdvertiseKeysReceived{from, message.advertise_keys()}, client);
     case v1::ClientMessage::kShareKeys:
       return Step(aggregator::ShareKeysReceived{from, message.share_keys()}, client);
+    case v1::ClientMessage::kConsistencyCheck:
+      return Step(aggregator::ConsistencyCheckReceived{from, message.consistency_check()}, client);
     case v1::ClientMessage::kUnmasking:
       return Step(aggregator::UnmaskingReceived{from, message.unmasking()}, client);
     case v1::ClientMessage::kWithdraw:
@@ -82,18 +84,11 @@ void AggregatorNode::Receive(uint32_t client, const v1::ClientMessage& message) 
   // Nothing for the core: the transport's to refuse.
   v1::ServerMessage refusal;
   refusal.mutable_refused()->set_scope(v1::Refused::SCOPE_MESSAGE);
-  refusal.mutable_refused()->set_reason(message.has_consistency_check() ? v1::REASON_UNSUPPORTED
-                                                                        : v1::REASON_MALFORMED);
+  refusal.mutable_refused()->set_reason(v1::REASON_MALFORMED);
   Tell(client, std::move(refusal));
 }
 
 void AggregatorNode::ReceiveUpload(uint32_t client, const v1::UploadRequest& request) {
-  upload_speaks_ = true;
-  TakeUpload(client, request);
-  upload_speaks_ = false;
-}
-
-void AggregatorNode::TakeUpload(uint32_t client, const v1::UploadRequest& request) {
   if (request.has_open()) {
     pending_[client].total_bytes = request.open().total_bytes();
     return Step(aggregator::UploadOpened{IdentityOf(client), request.open()}, client);
@@ -128,9 +123,7 @@ void AggregatorNode::FinishFold() {
   folds_.pop_front();
   absl::Status status = accumulator_->CheckPacked(crypto::AsBytes(bytes));
   if (status.ok()) status = accumulator_->FoldPacked(crypto::AsBytes(bytes));
-  upload_speaks_ = true;
   Step(aggregator::FoldFinished{IdentityOf(client), status}, client);
-  upload_speaks_ = false;
 }
 
 void AggregatorNode::Unmask() {
@@ -202,7 +195,7 @@ void AggregatorNode::Carry(aggregator::Effects effects) {
 
 void AggregatorNode::CarryOne(const aggregator::Reply& reply) {
   const uint32_t client = cast_.ClientOf(reply.to);
-  if (upload_speaks_) return CarryUploadReply(client, reply);
+  if (reply.upload) return CarryUploadReply(client, reply);
   if (reply.dropped) return;  // A Send says so.
   v1::ServerMessage message;
   if (IsRefusal(reply)) {
@@ -230,7 +223,7 @@ void AggregatorNode::CarryUploadReply(uint32_t client, const aggregator::Reply& 
 }
 
 void AggregatorNode::CarryOne(const aggregator::Send& send) {
-  mail.push_back({cast_.ClientOf(send.to), send.message});
+  mail.push_back({cast_.ClientOf(send.to), send.Message()});
 }
 
 void AggregatorNode::CarryOne(const aggregator::PhaseStarted& started) { phase_ = started.phase; }

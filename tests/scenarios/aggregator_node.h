@@ -89,13 +89,13 @@ class AggregatorNode {
   void CarryOne(const aggregator::PhaseClosed& closed);
   void CarryOne(const aggregator::Progress&) {}
   void CarryOne(const aggregator::ClientDropped& dropped);
+  void CarryOne(const aggregator::ClientRefused&) {}
   void CarryOne(const aggregator::Fold& fold);
   void CarryOne(const aggregator::DiscardUpload& discard);
   void CarryOne(const aggregator::Unmask& unmask);
   void CarryOne(const aggregator::Finished& finished);
   void CheckAnswer(const aggregator::Effects& effects, uint32_t from, bool folded);
 
-  void TakeUpload(uint32_t client, const v1::UploadRequest& request);
   void Tell(uint32_t client, v1::ServerMessage message);
   void AnswerUpload(uint32_t client, UploadAnswer answer);
   void RefuseUpload(uint32_t client, v1::Reason reason, std::string detail);
@@ -108,7 +108,6 @@ class AggregatorNode {
   std::deque<std::pair<uint32_t, std::string>> folds_;
   std::shared_ptr<const aggregator::UnmaskPlan> plan_;
 
-  bool upload_speaks_ = false;  // The present step is about an upload RPC.
   std::optional<aggregator::Phase> phase_;
   bool finished_ = false;
   v1::Reason abort_reason_ = v1::REASON_UNSPECIFIED;

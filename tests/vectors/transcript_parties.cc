@@ -146,7 +146,7 @@ void Parties::StepAggregator(aggregator::Event event, Json& emitted) {
     if (const auto* send = std::get_if<aggregator::Send>(&effect)) {
       emitted.push_back({{"kind", "message"},
                          {"to", NameOf(send->to)},
-                         {"bytes", ToHex(send->message->SerializeAsString())}});
+                         {"bytes", ToHex(send->Message()->SerializeAsString())}});
     } else if (const auto* reply = std::get_if<aggregator::Reply>(&effect)) {
       emitted.push_back({{"kind", "reply"},
                          {"to", NameOf(reply->to)},

@@ -1,0 +1,25 @@
+// SPDX-FileCopyrightText: 2026 The Veilsum Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Every write, sync and deletion that SQLite asks of the file system passes here first, so that a
+// test can look at the disk in between, or make it fail. For tests only.
+#ifndef VEILSUM_CLIENT_SDK_STATE_FAULTY_DISK_TESTING_H_
+#define VEILSUM_CLIENT_SDK_STATE_FAULTY_DISK_TESTING_H_
+
+#include <functional>
+
+namespace veilsum::client {
+
+class FaultyDisk {
+ public:
+  // From the first call on, for all databases that this process opens.
+  static void Install();
+
+  // Called before each operation. SQLITE_OK: it is carried out; anything else is its result.
+  // Null: nothing is called.
+  static std::function<int()> before;
+};
+
+}  // namespace veilsum::client
+
+#endif  // VEILSUM_CLIENT_SDK_STATE_FAULTY_DISK_TESTING_H_

@@ -77,14 +77,18 @@ def verify(identity, label, digest, signature):
 # --- X25519 --------------------------------------------------------------------------------------
 
 
+@functools.lru_cache(maxsize=None)
+def private_key(private):
+    return x25519.X25519PrivateKey.from_private_bytes(private)  # Slow, so once for each.
+
+
 def public_of(private):
-    return raw(x25519.X25519PrivateKey.from_private_bytes(private).public_key())
+    return raw(private_key(private).public_key())
 
 
 def agree(private, public):
     """X25519; ValueError where the result is zero (a key of small order)."""
-    peer = x25519.X25519PublicKey.from_public_bytes(public)
-    return x25519.X25519PrivateKey.from_private_bytes(private).exchange(peer)
+    return private_key(private).exchange(x25519.X25519PublicKey.from_public_bytes(public))
 
 
 def good_agreement_key(key):

@@ -50,10 +50,10 @@ def parse(share):
 
 
 def reconstruct(shares):
-    """The secret that {x: share} hold. As many as the threshold are needed, more do not matter."""
-    if not shares or any(x % PRIME == 0 for x in shares):
-        raise BadShares("no shares, or one at x = 0")
-    parsed = {x: parse(share) for x, share in shares.items()}
+    """The secret that [(x, share)] hold: as many as the threshold, more do not matter."""
+    parsed = {x: parse(share) for x, share in shares}
+    if not shares or 0 in parsed or len(parsed) < len(shares):
+        raise BadShares("no shares, or one at x = 0, or two at one place")
     secret = b""
     for limb, size in enumerate(LIMB_BYTES):
         total = 0

@@ -35,14 +35,14 @@ def check_revealed(session, holder, body):
 def secret_of(session, owner):
     """b of a survivor, m of a dropout, from t shares."""
     cohort, revealed = session.cohort, session.revealed
-    shares = {h + 1: found[owner] for h, found in sorted(revealed.items()) if owner in found}
+    shares = [(h + 1, found[owner]) for h, found in sorted(revealed.items()) if owner in found]
     asked = {h for h in revealed if h in cohort.holders(owner)}
     if len(shares) < cohort.threshold:
         cheated = len(asked) - len(shares) > cohort.corrupted
         reason = Reason.DEALER_CHEATED if cheated else Reason.BELOW_THRESHOLD
         raise Refusal(reason, f"fewer than t shares of client {owner}'s secret")
     try:
-        secret = sharing.reconstruct(dict(list(shares.items())[: cohort.threshold]))
+        secret = sharing.reconstruct(shares[: cohort.threshold])
     except sharing.BadShares as error:
         raise Refusal(Reason.DEALER_CHEATED, f"client {owner}: {error}") from error
     entry = session.entries[owner]

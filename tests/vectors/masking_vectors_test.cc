@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The Veilsum Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Holds masks and packing to v1/masking.json, which masking_reference.py computed independently.
+// Holds masks and packing to v1/masking.json, which tests/reference computed independently.
 
 #include <cstdint>
 #include <fstream>

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Holds crypto/primitives, crypto/sharing and crypto/transcript to v1/primitives.json, which
-// primitives_reference.py computed independently. Cases under "bad_…" must be refused.
+// tests/reference computed independently. Cases under "bad_…" must be refused.
 
 #include <algorithm>
 #include <cstdint>

@@ -96,18 +96,22 @@ void SayWhatRuns(const Config& config, const LoadedOptions& loaded, const Server
   if (admin_port != 0) {
     spdlog::info("metrics and health: {} (port {}), plain HTTP", config.admin_address, admin_port);
   }
-  if (loaded.identities == 0) {
+  if (loaded.roster_version == 0) {
     spdlog::warn("identities.open: anybody may take part, with as many seats as they like");
+  } else if (loaded.identities == 0) {
+    spdlog::info("whom the enrolment authority signed for roster version {} may take part",
+                 loaded.roster_version);
   } else {
-    spdlog::info("{} identities may take part", loaded.identities);
+    spdlog::info("{} identities of roster version {} may take part", loaded.identities,
+                 loaded.roster_version);
   }
   for (const v1::Task& task : config.tasks) {
-    spdlog::info("task {}: {} elements of {} bits, {} to {} clients, {}", task.task_id(),
+    spdlog::info("task {}: tier {}, {} elements of {} bits, {} to {} clients, {}", task.task_id(),
+                 task.tier() == v1::TIER_MALICIOUS ? "malicious" : "semi_honest",
                  task.vector().dimension(), task.vector().modulus_bits(), task.min_survivors(),
                  task.max_clients(),
                  task.sessions_on_demand() ? "sessions on demand" : "sessions when started");
   }
-  spdlog::info("tiers: semi_honest (malicious is not available yet)");
   spdlog::info("receipts: in memory, not crash-safe: sessions end with this process");
 }
 

@@ -3,10 +3,9 @@
 
 #include "aggregator/server_options.h"
 
-#include <memory>
 #include <utility>
 
-#include "aggregator/config/roster.h"
+#include "aggregator/config/identity_root.h"
 #include "aggregator/files.h"
 
 namespace veilsum::aggregator {
@@ -34,23 +33,6 @@ absl::StatusOr<ListenOptions> LoadListener(const ListenerConfig& config) {
   return options;
 }
 
-absl::Status LoadIdentities(const Config& config, LoadedOptions& options) {
-  if (config.identities_open) {
-    options.server.aggregator.admits = [](const IdentityPublicKey&) { return true; };
-    return absl::OkStatus();
-  }
-  const absl::StatusOr<std::string> text = ReadFile(config.identities_file);
-  if (!text.ok()) return text.status();
-  absl::StatusOr<IdentityNames> names = ParseIdentities(*text, config.identities_file);
-  if (!names.ok()) return names.status();
-  options.identities = names->size();
-  const auto shared = std::make_shared<const IdentityNames>(*std::move(names));
-  options.server.aggregator.admits = [shared](const IdentityPublicKey& identity) {
-    return shared->count(identity) != 0;
-  };
-  return absl::OkStatus();
-}
-
 }  // namespace
 
 absl::StatusOr<LoadedOptions> LoadServerOptions(const Config& config) {
@@ -63,7 +45,11 @@ absl::StatusOr<LoadedOptions> LoadServerOptions(const Config& config) {
     if (!operators.ok()) return operators.status();
     options.server.operators = *std::move(operators);
   }
-  if (absl::Status loaded = LoadIdentities(config, options); !loaded.ok()) return loaded;
+  absl::StatusOr<IdentityRoot> root = LoadIdentityRoot(config.identities);
+  if (!root.ok()) return root.status();
+  options.identities = root->identities;
+  options.roster_version = root->roster_version;
+  options.server.aggregator.admits = std::move(root->admits);
   options.server.aggregator.tasks = config.tasks;
   options.server.aggregator.pending_upload_bytes = config.limits.pending_upload_bytes;
   options.server.aggregator.max_sessions = config.limits.max_sessions;

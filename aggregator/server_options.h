@@ -6,6 +6,7 @@
 #define VEILSUM_AGGREGATOR_SERVER_OPTIONS_H_
 
 #include <cstddef>
+#include <cstdint>
 
 #include "absl/status/statusor.h"
 #include "aggregator/config/config.h"
@@ -15,7 +16,8 @@ namespace veilsum::aggregator {
 
 struct LoadedOptions {
   ServerOptions server;
-  size_t identities = 0;  // In the roster; 0: everybody may take part.
+  uint64_t roster_version = 0;  // 0: anybody may take part.
+  size_t identities = 0;        // In the roster; 0: an authority vouches for them, or nobody.
 };
 
 // Errors name the file and what is wrong with it.

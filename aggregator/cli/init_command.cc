@@ -28,6 +28,7 @@ struct InitFlags {
   std::string folder;
   uint32_t clients = 10;
   std::vector<std::string> hosts;
+  bool authority = false;
   int days = 825;
 };
 
@@ -67,22 +68,25 @@ absl::Status WriteFiles(const std::filesystem::path& folder,
 
 void PrintNextSteps(const InitFlags& flags, std::ostream& out) {
   const std::string folder = flags.folder;
-  out << "Made in " << folder << ": a certificate authority for development, certificates for the\n"
-      << "server, the operator and " << flags.clients << " clients, the clients' identities, and\n"
+  out << "Made in " << folder << ": TLS certificates for the server, the operator and\n"
+      << flags.clients << " clients, the clients' identities, "
+      << (flags.authority ? "the authority that enrols them" : "the roster of them") << ", and\n"
       << "aggregator.toml with a task named \"example\". Only you can read the private keys.\n"
+      << "This is for trials: " << folder << "/README says what to do otherwise.\n"
       << "\nTo a first session:\n\n"
       << "  aggregator --config=" << folder << "/aggregator.toml\n"
-      << "  veilsum session start --task example --watch --config " << folder << "/operator.toml\n"
       << "\nand on each client your training loop, with task \"example\", the address\n"
-      << "127.0.0.1:7443, " << folder << "/tls/authority.pem, and its own folder in\n"
-      << folder << "/clients/.\n";
+      << "127.0.0.1:7443, and its own folder in " << folder << "/clients/. To watch:\n\n"
+      << "  veilsum session watch --config " << folder << "/operator.toml\n";
 }
 
 absl::Status RunInit(const InitFlags& flags, Console& console) {
   const absl::Time now = absl::Now();
   // An hour back, for machines whose clocks are behind.
-  const StartingRequest request = {
-      flags.clients, flags.hosts, {now - absl::Hours(1), now + absl::Hours(24) * flags.days}};
+  const StartingRequest request = {flags.clients,
+                                   flags.hosts,
+                                   flags.authority,
+                                   {now - absl::Hours(1), now + absl::Hours(24) * flags.days}};
   const absl::StatusOr<std::vector<StartingFile>> files = MakeStartingFiles(request);
   if (!files.ok()) return files.status();
   absl::Status status = CheckRoom(flags.folder, *files);
@@ -99,12 +103,14 @@ void AddInitCommand(CLI::App& app, Chosen& chosen) {
       "init", "Certificates, identities and a starting configuration, all in one folder");
   init->add_option("folder", flags->folder, "Where to; nothing in it is overwritten")->required();
   init->add_option("--clients", flags->clients, "Identities to make")
-      ->check(CLI::Range(limits::kMinSurvivors, limits::kMaxClients))
+      ->check(CLI::Range(kLeastStartingClients, limits::kMaxClients))
       ->capture_default_str();
   init->add_option("--host", flags->hosts,
                    "Name or address by which clients will call the server, beside localhost; may "
                    "be repeated")
       ->allow_extra_args(false);
+  init->add_flag("--authority", flags->authority,
+                 "Let an enrolment authority vouch for the identities, instead of a roster file");
   init->add_option("--days", flags->days, "How long the certificates are valid")
       ->check(CLI::Range(1, 3650))
       ->capture_default_str();

@@ -233,7 +233,7 @@ class OperatorCommandsTest : public ::testing::Test {
  protected:
   static void SetUpTestSuite() {
     folder_ = absl::StrCat(std::getenv("TEST_TMPDIR"), "/house");
-    ASSERT_EQ(Veilsum("init " + folder_ + " --clients 2").code, kDone);
+    ASSERT_EQ(Veilsum("init " + folder_ + " --clients 3").code, kDone);
     grpc::SslServerCredentialsOptions tls(
         GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY);
     tls.pem_root_certs = ReadFile(folder_ + "/tls/operator.pem").value();
@@ -290,12 +290,12 @@ TEST_F(OperatorCommandsTest, RefusesABadTaskBeforeAskingAnybody) {
   EXPECT_EQ(ran.code, kWrongUse);
   EXPECT_THAT(ran.err, HasSubstr(path + ":2"));
   EXPECT_EQ(Operate("task create /nonexistent.toml").code, kWrongUse);
-  const Ran malicious =
-      Operate("task create " + WriteTask("m.toml",
+  const Ran two =
+      Operate("task create " + WriteTask("two.toml",
                                          "id = \"m\"\ndimension = 5\nclip = 1.0\nmax_clients = 4\n"
-                                         "min_survivors = 3\ntier = \"malicious\"\n"));
-  EXPECT_EQ(malicious.code, kRefused);
-  EXPECT_THAT(malicious.err, HasSubstr("UNSUPPORTED"));
+                                         "min_survivors = 2\n"));
+  EXPECT_EQ(two.code, kWrongUse);
+  EXPECT_THAT(two.err, HasSubstr("two.toml:5: min_survivors must be at least 3"));
 }
 
 TEST_F(OperatorCommandsTest, ShowsTasks) {

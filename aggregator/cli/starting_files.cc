@@ -11,7 +11,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "aggregator/config/task_rules.h"
 #include "crypto/certificates/identity_pem.h"
+#include "crypto/graph/parameters.h"
+#include "crypto/identities/enrolment.h"
+#include "crypto/identities/roster_file.h"
 #include "crypto/primitives/bytes.h"
 #include "crypto/primitives/identity.h"
 #include "crypto/primitives/random.h"
@@ -43,8 +47,9 @@ client_ca = "tls/operator.pem"
 # /metrics, /healthz and /readyz, without TLS.
 address = "127.0.0.1:9464"
 
+# Who may take part. The clients check it for themselves, against their own copy.
 [identities]
-file = "identities.toml"
+%s
 
 [[task]]
 id = "example"
@@ -54,13 +59,21 @@ clip = 1.0
 # The greatest weight of one client, for example its number of examples.
 max_weight = 1000
 max_clients = %d
-# The least number of inputs in a published sum.
-min_survivors = %d
-# At most this fraction of the clients is in league with the aggregator, and vanishes.
+# malicious: whatever the aggregator does, it learns nothing but sums.
+tier = "malicious"
+# The fraction of clients that may be in league with the aggregator (here %s), and of those
+# that may vanish.
 corruption_rate = 0.1
 dropout_rate = 0.1
-graph = "%s"
+# The least number of inputs in a published sum: without those of the corrupted, %d at least are
+# left. As many clients must stay to the end: of %d
+# %s may vanish.
+min_survivors = %d
 audience = "both"
+# Sessions begin when a client asks for one, bound to no model; clients must accept that
+# (accept_unbound_model). For training set this to false, begin each session with
+# `veilsum session start --task example --model FILE`, and let clients pass the file's SHA-256.
+sessions_on_demand = true
 )";
 
 constexpr char kOperatorToml[] =
@@ -72,12 +85,44 @@ certificate = "tls/operator.pem"
 key = "tls/operator.key"
 )";
 
-constexpr char kIdentitiesHead[] = R"(# Who may take part: name = Ed25519 public key.
-# `veilsum init` made these keys to try things out. In earnest each participant makes its own and
-# hands over the public part alone, by a way that the aggregator does not control: whoever mints
-# the identities can take every seat.
-[identities]
+constexpr char kReadme[] =
+    R"(Made by `veilsum init`, to try things out on one machine.
+
+  aggregator.toml       the aggregator's configuration, with a task named "example"
+  operator.toml         how `veilsum task …` and `veilsum session …` reach the aggregator
+%s  tls/                  the TLS authority, the server's and the operator's certificate
+  clients/NAME/         all that one client needs:
+    identity.pem          its identity, private; one process at a time uses it
+%s    certificate.pem       its TLS certificate
+    private_key.pem       the key of that, private
+    tls_authority.pem     who signed the server's certificate
+
+In earnest no two of these are made in one place. Each client makes its own private keys and sends
+out the public parts alone (`veilsum enroll identity`, `veilsum enroll request`); the consortium,
+not the aggregator, %s;
+and the clients get that by a way that the aggregator does not control. Whoever makes up identities can surround a client with
+clients of its own and read its input off the sum.
 )";
+
+// What differs between the two ways of vouching for identities.
+struct RootText {
+  const char* configuration;
+  const char* readme_top;
+  const char* readme_client;
+  const char* readme_earnest;
+};
+
+constexpr RootText kRosterText = {
+    "roster = \"roster.toml\"", "  roster.toml           the roster: who may take part\n",
+    "    roster.toml           whose identities it believes in: its copy of the roster\n",
+    "keeps the roster (`veilsum enroll roster`)"};
+
+constexpr RootText kAuthorityText = {
+    "authority = \"enrolment/authority.pem\"\nroster_version = 1",
+    "  enrolment/            the enrolment authority: its public and its private key\n",
+    "    enrolment_authority.pem   whom it believes: the authority's public key\n"
+    "    enrolment.toml        the authority's signature of its own identity\n",
+    "keeps the authority's key and signs (`veilsum enroll sign`)"};
 
 class FileMaker {
  public:
@@ -94,6 +139,7 @@ class FileMaker {
     status.Update(AddPair("tls/operator.pem", "tls/operator.key",
                           crypto::MakeSelfSignedClient("operator", request_.validity)));
     status.Update(AddClients(*authority));
+    AddRoot();
     if (!status.ok()) return WithReason(std::move(status), v1::REASON_INVALID_ARGUMENT);
     AddConfiguration();
     return std::move(files_);
@@ -127,32 +173,66 @@ class FileMaker {
   }
 
   absl::Status AddClients(const crypto::CertificateAuthority& authority) {
-    std::string identities = kIdentitiesHead;
     const int digits = std::max<int>(2, absl::StrCat(request_.clients).size());
     for (uint32_t number = 1; number <= request_.clients; ++number) {
       const std::string name = absl::StrFormat("client-%0*d", digits, number);
       const std::string folder = absl::StrCat("clients/", name, "/");
       const crypto::IdentityKeyPair identity =
           crypto::IdentityKeyPair::Generate(crypto::RandomBytes);
-      absl::StrAppend(&identities, name, " = \"", identity.public_key().ToHex(), "\"\n");
+      roster_.names.emplace(identity.public_key(), name);
       AddSecret(folder + "identity.pem", crypto::FormatIdentityPem(identity));
+      Add(folder + "tls_authority.pem", authority.certificate_pem());
       absl::Status status = AddPair(folder + "certificate.pem", folder + "private_key.pem",
                                     authority.IssueClient(name, request_.validity));
       if (!status.ok()) return status;
     }
-    Add("identities.toml", identities);
     return absl::OkStatus();
   }
 
+  // Once all identities are there.
+  void AddRoot() {
+    if (request_.authority) return AddAuthority();
+    const std::string roster = crypto::FormatRosterFile(roster_);
+    Add("roster.toml", roster);
+    for (const auto& [identity, name] : roster_.names) {
+      Add(absl::StrCat("clients/", name, "/roster.toml"), roster);
+    }
+  }
+
+  void AddAuthority() {
+    const crypto::IdentityKeyPair authority =
+        crypto::IdentityKeyPair::Generate(crypto::RandomBytes);
+    const std::string public_pem = crypto::FormatIdentityPublicPem(authority.public_key());
+    AddSecret("enrolment/authority.key", crypto::FormatIdentityPem(authority));
+    Add("enrolment/authority.pem", public_pem);
+    for (const auto& [identity, name] : roster_.names) {
+      const std::string folder = absl::StrCat("clients/", name, "/");
+      Add(folder + "enrolment_authority.pem", public_pem);
+      Add(folder + "enrolment.toml",
+          crypto::FormatEnrolmentFile(crypto::SignEnrolment(authority, identity, roster_.version)));
+    }
+  }
+
   void AddConfiguration() {
-    const uint32_t n = request_.clients;
-    Add("aggregator.toml",
-        absl::StrFormat(kAggregatorToml, n, std::max<uint32_t>(2, n / 2 + 1),
-                        n > limits::kMaxCompleteClients ? "harary" : "complete"));
+    const RootText& root = request_.authority ? kAuthorityText : kRosterText;
+    // More identities than one session has seats take part in turn.
+    const uint32_t n = std::min(request_.clients, limits::kMaxCompleteClients);
+    const uint32_t corrupted =
+        std::max<uint32_t>(1, crypto::FloorOfRate(kDefaultCorruptionRate, n));
+    const uint32_t min_survivors = DefaultMinSurvivors(n, kDefaultCorruptionRate);
+    const std::string whom =
+        corrupted == 1 ? "one client" : absl::StrCat(corrupted, " of the clients");
+    const std::string vanishing =
+        n == min_survivors ? "none" : absl::StrCat("up to ", n - min_survivors);
+    Add("aggregator.toml", absl::StrFormat(kAggregatorToml, root.configuration, n, whom,
+                                           min_survivors - corrupted, n, vanishing, min_survivors));
     Add("operator.toml", kOperatorToml);
+    Add("README",
+        absl::StrFormat(kReadme, root.readme_top, root.readme_client, root.readme_earnest));
   }
 
   const StartingRequest& request_;
+  crypto::RosterFile roster_ = {1, {}};
   std::vector<StartingFile> files_;
 };
 

@@ -17,11 +17,16 @@
 namespace veilsum::aggregator::cli {
 
 struct StartingRequest {
-  uint32_t clients = 10;
+  uint32_t clients = 10;  // At least kLeastStartingClients.
   // Names and addresses of the server beside localhost, 127.0.0.1 and ::1.
   std::vector<std::string> hosts;
+  // An enrolment authority vouches for the identities, instead of a roster file.
+  bool authority = false;
   crypto::Validity validity;
 };
+
+// Of two inputs each client can read the other's; and one of the clients may be the aggregator's.
+inline constexpr uint32_t kLeastStartingClients = 3;
 
 struct StartingFile {
   std::string path;  // Relative.
@@ -29,10 +34,15 @@ struct StartingFile {
   bool secret = false;  // For its owner's eyes.
 };
 
-// aggregator.toml, operator.toml, identities.toml, tls/ and a folder for each client:
-//   clients/NAME/identity.pem     its Ed25519 identity, private
-//   clients/NAME/certificate.pem  for TLS
-//   clients/NAME/private_key.pem  for TLS
+// README, aggregator.toml, operator.toml, roster.toml (or enrolment/), tls/, and a folder for each
+// client with all that it needs:
+//   clients/NAME/identity.pem             its Ed25519 identity, private
+//   clients/NAME/roster.toml              whose identities it believes in; or, with an authority,
+//   clients/NAME/enrolment_authority.pem  the authority's public key, and
+//   clients/NAME/enrolment.toml           its word for this client
+//   clients/NAME/certificate.pem          for TLS
+//   clients/NAME/private_key.pem          for TLS, private
+//   clients/NAME/tls_authority.pem        who signed the server's certificate
 // INVALID_ARGUMENT for a host that is neither a name nor an address.
 absl::StatusOr<std::vector<StartingFile>> MakeStartingFiles(const StartingRequest& request);
 

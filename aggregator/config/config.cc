@@ -116,13 +116,26 @@ class ConfigReader {
 
   void ReadIdentities(TableReader& root) {
     TableReader table = root.Table("identities");
-    ReadPath(table, "file", config_.identities_file);
-    table.Bool("open", config_.identities_open);
-    if (config_.identities_open != config_.identities_file.empty()) {
+    IdentitiesConfig& identities = config_.identities;
+    ReadPath(table, "roster", identities.roster);
+    ReadPath(table, "authority", identities.authority);
+    table.Unsigned("roster_version", identities.roster_version, 1);
+    table.Bool("open", identities.open);
+    const int roots =
+        int{!identities.roster.empty()} + int{!identities.authority.empty()} + int{identities.open};
+    if (roots != 1) {
       table.Fail("",
-                 "needs either file, the roster of those who may take part, or open = true, "
-                 "which lets anybody take part: one person may then hold many seats, and no "
-                 "threshold protects the others from that");
+                 "needs one of three: roster, the file of those who may take part; authority with "
+                 "roster_version, the public key of who enrols them; or open = true, which lets "
+                 "anybody take part: one person may then hold many seats, and no threshold "
+                 "protects the others from that");
+    }
+    if (identities.authority.empty() != (identities.roster_version == 0)) {
+      table.Fail("", identities.authority.empty()
+                         ? "takes roster_version beside authority alone: a roster file names its "
+                           "own version"
+                         : "needs roster_version beside authority: which issue of its signatures "
+                           "counts, as given to `veilsum enroll sign`");
     }
     table.Finish();
   }
@@ -155,6 +168,13 @@ class ConfigReader {
   void ReadTaskTable(TableReader& table) {
     v1::Task task = ReadTask(table);
     if (!table.ok()) return;
+    if (task.tier() == v1::TIER_MALICIOUS && config_.identities.open) {
+      return table.Fail(
+          "tier",
+          "is malicious (the default), but identities.open lets anybody take every seat, so "
+          "clients refuse its sessions: set identities.roster or identities.authority, or tier = "
+          "\"semi_honest\" if an honest-but-curious aggregator will do");
+    }
     const uint64_t upload = PackedBytes(task.vector());
     if (upload > config_.limits.pending_upload_bytes) {
       return table.Fail(

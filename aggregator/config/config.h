@@ -26,6 +26,14 @@ struct ListenerConfig {
   bool insecure = false;
 };
 
+// Exactly one of roster, authority and open is set.
+struct IdentitiesConfig {
+  std::string roster{};         // A roster file, which names its own version.
+  std::string authority{};      // PEM: the public key of an enrolment authority, and
+  uint64_t roster_version = 0;  // which issue of its signatures counts.
+  bool open = false;
+};
+
 struct LimitsConfig {
   uint64_t pending_upload_bytes = uint64_t{256} << 20;
   uint64_t max_connections = 12'000;
@@ -39,8 +47,7 @@ struct Config {
   uint64_t drain_seconds = 30;
   ListenerConfig operator_listener;
   std::string admin_address;  // Empty: no endpoint.
-  std::string identities_file;
-  bool identities_open = false;
+  IdentitiesConfig identities;
   LimitsConfig limits;
   std::string log_level = "info";
   std::string log_format = "auto";  // "text", "json", or by whether the log goes to a terminal.

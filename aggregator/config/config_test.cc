@@ -10,12 +10,10 @@
 #include <sstream>
 #include <string>
 #include <utility>
-#include <vector>
 
-#include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
-#include "aggregator/config/roster.h"
 #include "aggregator/config/task_config.h"
+#include "aggregator/config/task_rules.h"
 #include "proto/reason_status.h"
 
 namespace veilsum::aggregator {
@@ -28,7 +26,7 @@ address = "0.0.0.0:1"
 certificate = "c.pem"
 private_key = "/k.pem"
 [identities]
-file = "who.toml"
+roster = "who.toml"
 [limits]
 pending_upload_bytes = 1000000
 [[task]]
@@ -36,7 +34,6 @@ id = "mean"
 dimension = 1000
 clip = 2
 max_clients = 10
-min_survivors = 6
 )";
 
 absl::StatusOr<Config> Parse(absl::string_view text, Overrides overrides = {}) {
@@ -56,7 +53,7 @@ TEST(ConfigTest, ReadsAFileAndFillsInDefaults) {
   EXPECT_EQ(config->server.address, "0.0.0.0:1");
   EXPECT_EQ(config->server.certificate, "/etc/veilsum/c.pem");
   EXPECT_EQ(config->server.private_key, "/k.pem");
-  EXPECT_EQ(config->identities_file, "/etc/veilsum/who.toml");
+  EXPECT_EQ(config->identities.roster, "/etc/veilsum/who.toml");
   EXPECT_EQ(config->operator_listener.address, "");
   EXPECT_EQ(config->drain_seconds, 30u);
   ASSERT_EQ(config->tasks.size(), 1u);
@@ -64,7 +61,11 @@ TEST(ConfigTest, ReadsAFileAndFillsInDefaults) {
   EXPECT_EQ(task.task_id(), "mean");
   EXPECT_EQ(task.vector().clip(), 2.0f);
   EXPECT_EQ(task.vector().modulus_bits(), 20u);  // 10 · (2^16 − 1) < 2^20
-  EXPECT_EQ(task.tier(), v1::TIER_SEMI_HONEST);
+  EXPECT_EQ(task.tier(), v1::TIER_MALICIOUS);
+  EXPECT_EQ(task.graph(), v1::GRAPH_RULE_COMPLETE);
+  EXPECT_EQ(task.corruption_rate(), 0.1);
+  EXPECT_EQ(task.dropout_rate(), 0.1);
+  EXPECT_EQ(task.min_survivors(), 6u);
   EXPECT_TRUE(task.sessions_on_demand());
   EXPECT_EQ(task.masked_input().deadline_ms(), 600'000u);
 }
@@ -131,15 +132,26 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"FractionalCount", "dimension = 1000", "dimension = 1.5",
             "a.toml:11: task.dimension must be a whole number"},
         Bad{"NegativeCount", "dimension = 1000", "dimension = -1", "must be from 1 to"},
-        Bad{"SectionIsAValue", "[identities]\nfile", "identities",
+        Bad{"SectionIsAValue", "[identities]\nroster", "identities",
             "server.identities is not a known key"},
         Bad{"NoPort", "0.0.0.0:1", "localhost", "server.address must be host:port"},
         Bad{"NoTls", "private_key = \"/k.pem\"", "", "server needs certificate and private_key"},
         Bad{"NoAuthority", "private_key = \"/k.pem\"",
             "private_key = \"/k.pem\"\nrequire_client_certificate = true", "needs client_ca"},
-        Bad{"NoIdentities", "file = \"who.toml\"", "", "identities needs either file"},
-        Bad{"TwoRosters", "file = \"who.toml\"", "file = \"who.toml\"\nopen = true",
-            "identities needs either file"},
+        Bad{"NoIdentities", "roster = \"who.toml\"", "", "identities needs one of three"},
+        Bad{"TwoRoots", "roster = \"who.toml\"", "roster = \"who.toml\"\nopen = true",
+            "identities needs one of three"},
+        Bad{"RosterAndAuthority", "roster = \"who.toml\"",
+            "roster = \"who.toml\"\nauthority = \"a.pem\"\nroster_version = 1",
+            "identities needs one of three"},
+        Bad{"AuthorityWithoutVersion", "roster = \"who.toml\"", "authority = \"a.pem\"",
+            "a.toml:5: identities needs roster_version beside authority"},
+        Bad{"VersionOfARoster", "roster = \"who.toml\"",
+            "roster = \"who.toml\"\nroster_version = 2", "a roster file names its own version"},
+        Bad{"VersionNought", "roster = \"who.toml\"", "authority = \"a.pem\"\nroster_version = 0",
+            "roster_version must be from 1"},
+        Bad{"AnybodyInTheMaliciousTier", "roster = \"who.toml\"", "open = true",
+            "a.toml:9: task.tier is malicious (the default), but identities.open"},
         Bad{"OperatorWithoutAuthority", "[identities]",
             "[operator]\naddress = \"127.0.0.1:2\"\n[identities]", "operator needs client_ca"},
         Bad{"BudgetBelowOneUpload", "= 1000000", "= 2000",
@@ -149,22 +161,52 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"ModulusTooWide", "max_clients = 10",
             "max_clients = 1000\nquantisation_bits = 24\nmax_weight = 4294967296",
             "task.vector.modulus_bits"},
-        Bad{"DeadlineBeforeLeastTime", "min_survivors = 6",
-            "min_survivors = 6\n[task.share_keys]\nleast_ms = 10\ndeadline_ms = 5",
+        Bad{"DeadlineBeforeLeastTime", "max_clients = 10",
+            "max_clients = 10\n[task.share_keys]\nleast_ms = 10\ndeadline_ms = 5",
             "task.share_keys.least_ms"},
-        Bad{"TooManyDropouts", "min_survivors = 6", "min_survivors = 6\ndropout_rate = 0.5",
+        Bad{"TooManyDropouts", "max_clients = 10",
+            "max_clients = 10\ntier = \"semi_honest\"\ndropout_rate = 0.5",
             "at most 4 may drop out", v1::REASON_INFEASIBLE_PARAMETERS},
-        Bad{"TooManySurvivors", "min_survivors = 6", "min_survivors = 10",
+        Bad{"TooManySurvivors", "max_clients = 10", "max_clients = 10\nmin_survivors = 10",
             "fewer than min_survivors", v1::REASON_INFEASIBLE_PARAMETERS},
-        Bad{"NoGraph", "min_survivors = 6",
-            "min_survivors = 2\ngraph = \"harary\"\ncorruption_rate = 0.4\ndropout_rate = 0.4",
+        Bad{"SumOfTwo", "max_clients = 10", "max_clients = 10\nmin_survivors = 2",
+            "a.toml:14: task.min_survivors must be at least 3, is 2: of a sum of two"},
+        Bad{"TooFewForTheTier", "max_clients = 10",
+            "max_clients = 10\ncorruption_rate = 0.3\nmin_survivors = 4",
+            "task.min_survivors: must be at least 5 in the malicious tier, is 4"},
+        Bad{"NothingHidden", "max_clients = 10",
+            "max_clients = 10\ntier = \"semi_honest\"\ncorruption_rate = 0.3\nmin_survivors = 4",
+            "task.min_survivors: of a sum of 4 inputs 1 would be left"},
+        Bad{"TwoClients", "max_clients = 10", "max_clients = 2",
+            "task.min_survivors: must be at least 3 in the malicious tier"},
+        Bad{"NoGraph", "max_clients = 10",
+            "max_clients = 10\ntier = \"semi_honest\"\ngraph = \"harary\"\n"
+            "corruption_rate = 0.4\ndropout_rate = 0.4",
             "task.graph: a session of max_clients = 10 is not possible",
             v1::REASON_INFEASIBLE_PARAMETERS},
-        Bad{"Malicious", "min_survivors = 6", "min_survivors = 6\ntier = \"malicious\"",
-            "a.toml:9: task.tier: the malicious tier is not available yet", v1::REASON_UNSUPPORTED},
-        Bad{"UnknownTier", "min_survivors = 6", "min_survivors = 6\ntier = \"honest\"",
+        Bad{"SparseMalicious", "max_clients = 10", "max_clients = 10\ngraph = \"harary\"",
+            "task.graph: must be GRAPH_RULE_COMPLETE in the malicious tier"},
+        Bad{"NobodyCorrupted", "max_clients = 10", "max_clients = 10\ncorruption_rate = 0",
+            "task.corruption_rate: must be greater than 0 in the malicious tier"},
+        Bad{"UnknownTier", "max_clients = 10", "max_clients = 10\ntier = \"honest\"",
             "must be one of \"semi_honest\", \"malicious\", is \"honest\""}),
     [](const auto& info) { return info.param.name; });
+
+TEST(ConfigTest, TakesAnAuthorityInsteadOfARoster) {
+  const absl::StatusOr<Config> config = Parse(absl::StrReplaceAll(
+      kGood, {{"roster = \"who.toml\"", "authority = \"enrolment.pem\"\nroster_version = 4"}}));
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->identities.authority, "/etc/veilsum/enrolment.pem");
+  EXPECT_EQ(config->identities.roster_version, 4u);
+}
+
+TEST(ConfigTest, LetsAnybodyInWhereTheAggregatorIsTrusted) {
+  const absl::StatusOr<Config> config = Parse(absl::StrReplaceAll(
+      kGood, {{"roster = \"who.toml\"", "open = true"},
+              {"max_clients = 10", "max_clients = 10\ntier = \"semi_honest\""}}));
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_TRUE(config->identities.open);
+}
 
 TEST(ConfigTest, RefusesTwoTasksOfOneName) {
   const std::string text = kGood;
@@ -212,11 +254,12 @@ TEST(ConfigTest, RefusesArgumentsThatAreNoFlags) {
 
 TEST(TaskConfigTest, ReadsOneTaskAtTheTopLevel) {
   const absl::StatusOr<v1::Task> task = ParseTaskToml(
-      "id = \"a\"\ndimension = 2\nclip = 1.0\nmax_clients = 4\nmin_survivors = 3\n"
+      "id = \"a\"\ndimension = 2\nclip = 1.0\nmax_clients = 4\n"
       "audience = \"both\"\n[share_keys]\ndeadline_ms = 1000\n",
       "task.toml");
   ASSERT_TRUE(task.ok()) << task.status();
   EXPECT_EQ(task->audience(), v1::AUDIENCE_BOTH);
+  EXPECT_EQ(task->min_survivors(), 3u);
   EXPECT_EQ(task->share_keys().deadline_ms(), 1000u);
   EXPECT_EQ(task->share_keys().target_fraction(), 1.0);
 
@@ -224,25 +267,25 @@ TEST(TaskConfigTest, ReadsOneTaskAtTheTopLevel) {
   EXPECT_EQ(std::string(bad.status().message()), "task.toml:1: id must be a string, is integer");
 }
 
-TEST(RosterTest, NamesEveryKeyOnce) {
-  const std::string one(64, '7');
-  const std::string two = absl::StrCat(std::string(62, '7'), "70");
-  const auto file = [](absl::string_view a, absl::string_view b) {
-    return absl::StrCat("[identities]\nann = \"", a, "\"\nbob = \"", b, "\"\n");
-  };
-  const absl::StatusOr<IdentityNames> names = ParseIdentities(file(one, two), "who.toml");
-  ASSERT_TRUE(names.ok()) << names.status();
-  EXPECT_EQ(names->size(), 2u);
-
-  const std::vector<std::pair<std::string, std::string>> bad = {
-      {file(one, one), "who.toml:3: identities.bob has the same public key as ann"},
-      {file(one, "77"), "who.toml:3: identities.bob is no public key"},
-      {"[identities]\n", "who.toml"},
-      {"[people]\n", "who.toml:1: people is not a known key"},
-  };
-  for (const auto& [text, message] : bad) {
-    EXPECT_THAT(std::string(ParseIdentities(text, "who.toml").status().message()),
-                HasSubstr(message));
+// What is left when the corrupted take their inputs away must not be one input, whoever asks.
+TEST(TaskRulesTest, ADefaultTaskHidesTwoInputsForEveryNumberOfClients) {
+  for (uint32_t clients = 3; clients <= 1000; ++clients) {
+    v1::Task task;
+    SetDefaultPolicies(task);
+    task.set_task_id("a");
+    task.mutable_vector()->set_dimension(1);
+    task.mutable_vector()->set_clip(1);
+    task.mutable_vector()->set_quantisation_bits(8);
+    task.mutable_vector()->set_max_weight(1);
+    task.set_tier(v1::TIER_MALICIOUS);
+    task.set_graph(v1::GRAPH_RULE_COMPLETE);
+    task.set_corruption_rate(kDefaultCorruptionRate);
+    task.set_dropout_rate(kDefaultDropoutRate);
+    task.set_max_clients(clients);
+    task.set_min_survivors(DefaultMinSurvivors(clients, kDefaultCorruptionRate));
+    task.set_audience(v1::AUDIENCE_BOTH);
+    const absl::StatusOr<v1::Task> checked = CheckTask(task);
+    ASSERT_TRUE(checked.ok()) << clients << " " << checked.status();
   }
 }
 

@@ -25,8 +25,8 @@ constexpr std::pair<absl::string_view, int> kAudiences[] = {
 
 constexpr uint64_t kDefaultQuantisationBits = 16;
 constexpr uint64_t kDefaultMaxWeight = 1;
-// No tolerance for corrupted clients is asked for unless the operator does; dropouts are normal.
-constexpr double kDefaultDropoutRate = 0.1;
+// Of a sum of two inputs each of the two clients can read the other's.
+constexpr uint64_t kLeastSurvivors = 3;
 
 void Require(TableReader& table, absl::string_view key, absl::string_view what) {
   if (!table.Has(key)) table.Fail("", absl::StrCat("needs the key ", key, ": ", what));
@@ -52,30 +52,45 @@ void ReadVector(TableReader& table, v1::VectorSpec& spec) {
   spec.set_max_weight(max_weight);
 }
 
-void ReadPrivacy(TableReader& table, v1::Task& task) {
-  int tier = v1::TIER_SEMI_HONEST;
-  int graph = v1::GRAPH_RULE_COMPLETE;
-  int audience = v1::AUDIENCE_PARTICIPANTS;
-  double corruption_rate = 0;
+void ReadRates(TableReader& table, v1::Task& task) {
+  double corruption_rate = kDefaultCorruptionRate;
   double dropout_rate = kDefaultDropoutRate;
+  table.Number("corruption_rate", corruption_rate);
+  table.Number("dropout_rate", dropout_rate);
+  task.set_corruption_rate(corruption_rate);
+  task.set_dropout_rate(dropout_rate);
+}
+
+void ReadSizes(TableReader& table, v1::Task& task) {
   uint64_t min_survivors = 0;
   uint64_t max_clients = 0;
+  table.Unsigned("max_clients", max_clients, limits::kMinSurvivors, limits::kMaxClients);
+  Require(table, "max_clients", "the most clients that one session takes");
+  table.Unsigned("min_survivors", min_survivors, 0, limits::kMaxClients);
+  if (!table.Has("min_survivors")) {
+    min_survivors = DefaultMinSurvivors(static_cast<uint32_t>(max_clients), task.corruption_rate());
+  } else if (min_survivors < kLeastSurvivors) {
+    table.Fail("min_survivors",
+               absl::StrCat("must be at least ", kLeastSurvivors, ", is ", min_survivors,
+                            ": of a sum of two inputs each of the two clients "
+                            "can read the other's"));
+  }
+  task.set_min_survivors(static_cast<uint32_t>(min_survivors));
+  task.set_max_clients(static_cast<uint32_t>(max_clients));
+}
+
+void ReadPrivacy(TableReader& table, v1::Task& task) {
+  int tier = v1::TIER_MALICIOUS;
+  int graph = v1::GRAPH_RULE_COMPLETE;
+  int audience = v1::AUDIENCE_PARTICIPANTS;
   table.Choice("tier", kTiers, tier);
   table.Choice("graph", kGraphs, graph);
   table.Choice("audience", kAudiences, audience);
-  table.Number("corruption_rate", corruption_rate);
-  table.Number("dropout_rate", dropout_rate);
-  table.Unsigned("min_survivors", min_survivors, limits::kMinSurvivors, limits::kMaxClients);
-  table.Unsigned("max_clients", max_clients, limits::kMinSurvivors, limits::kMaxClients);
-  Require(table, "min_survivors", "the least number of inputs in a published sum");
-  Require(table, "max_clients", "the most clients that one session takes");
   task.set_tier(static_cast<v1::Tier>(tier));
   task.set_graph(static_cast<v1::GraphRule>(graph));
   task.set_audience(static_cast<v1::Audience>(audience));
-  task.set_corruption_rate(corruption_rate);
-  task.set_dropout_rate(dropout_rate);
-  task.set_min_survivors(static_cast<uint32_t>(min_survivors));
-  task.set_max_clients(static_cast<uint32_t>(max_clients));
+  ReadRates(table, task);
+  ReadSizes(table, task);
 }
 
 void ReadPolicy(TableReader& task, absl::string_view phase, v1::PhasePolicy& policy) {

@@ -3,11 +3,13 @@
 
 #include "aggregator/config/task_rules.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "crypto/graph/parameters.h"
+#include "proto/limits.h"
 #include "proto/reason_status.h"
 #include "proto/session_graph.h"
 #include "proto/validate.h"
@@ -27,6 +29,22 @@ absl::Status Infeasible(absl::string_view text) {
   return MakeError(absl::StatusCode::kFailedPrecondition, v1::REASON_INFEASIBLE_PARAMETERS, text);
 }
 
+// Whatever a sum is made of, it must not be one honest client's input.
+absl::Status CheckHidden(const v1::Task& task, const crypto::GraphParameters& planned) {
+  const uint32_t n = task.max_clients();
+  const uint32_t honest =
+      crypto::DescribePlan(GraphRequestOf(task, n), planned, task.min_survivors())
+          .least_honest_inputs;
+  if (honest >= limits::kMinSurvivors) return absl::OkStatus();
+  return MakeError(
+      absl::StatusCode::kInvalidArgument, v1::REASON_INVALID_ARGUMENT,
+      absl::StrCat("task.min_survivors: of a sum of ", task.min_survivors(), " inputs ", honest,
+                   " would be left when the corrupted clients (corruption_rate ",
+                   task.corruption_rate(), " of ", n, ") take theirs away, so it hides nothing; ",
+                   "at least ", limits::kMinSurvivors,
+                   " must be left: raise min_survivors, or lower corruption_rate"));
+}
+
 // A full session must have parameters, and survive the dropouts that the task expects (that enough
 // shares are left then is the planner's to check).
 absl::Status CheckFeasible(const v1::Task& task) {
@@ -43,10 +61,18 @@ absl::Status CheckFeasible(const v1::Task& task) {
                                    " clients may drop out, which leaves ", left,
                                    ", fewer than min_survivors = ", task.min_survivors()));
   }
-  return absl::OkStatus();
+  return CheckHidden(task, *planned);
 }
 
 }  // namespace
+
+uint32_t DefaultMinSurvivors(uint32_t max_clients, double corruption_rate) {
+  uint32_t corrupted = 0;
+  if (corruption_rate > 0 && corruption_rate < 1) {
+    corrupted = std::max<uint32_t>(1, crypto::FloorOfRate(corruption_rate, max_clients));
+  }
+  return (max_clients + corrupted) / 2 + 1;
+}
 
 void SetDefaultPolicies(v1::Task& task) {
   SetPolicy(*task.mutable_advertise_keys(), 0, 60'000, 1.0);
@@ -59,13 +85,6 @@ void SetDefaultPolicies(v1::Task& task) {
 absl::StatusOr<v1::Task> CheckTask(v1::Task task) {
   if (absl::Status valid = v1::ValidateTask(task); !valid.ok()) {
     return WithReason(std::move(valid), v1::REASON_INVALID_ARGUMENT);
-  }
-  if (task.tier() == v1::TIER_MALICIOUS) {
-    return MakeError(absl::StatusCode::kUnimplemented, v1::REASON_UNSUPPORTED,
-                     absl::StrCat("task.tier: the malicious tier is not available yet: its "
-                                  "consistency check is missing, so a task that asks for it would "
-                                  "be less safe than it says; set tier = \"semi_honest\" for ",
-                                  task.task_id(), " if an honest-but-curious aggregator will do"));
   }
   const absl::StatusOr<uint32_t> bits = ModulusBits(task.max_clients(), task.vector().max_weight(),
                                                     task.vector().quantisation_bits());

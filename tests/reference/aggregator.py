@@ -18,11 +18,10 @@ import wire
 from reasons import Reason, Refusal, require
 
 PHASES = ("advertise_keys", "share_keys", "upload", "consistency_check", "unmasking")
+# Silence in these costs the seat; once the survivors are fixed it is only reported.
 SILENT = {
     "share_keys": "no key shares came before the phase closed",
     "upload": "no masked input came before the phase closed",
-    "consistency_check": "no signature came before the phase closed",
-    "unmasking": "no unmasking shares came before the phase closed",
 }
 COSTS_THE_SEAT = (
     Reason.BAD_SHARE_LIST,
@@ -43,6 +42,7 @@ class Aggregator:
         self.advertised = {}  # identity -> (AdvertiseKeys bytes, entry)
         self.cohort = None
         self.present = set()  # Positions that may still speak.
+        self.missed = set()  # Those of them that were silent when the survivors were fixed.
         self.answers = {phase: {} for phase in PHASES}  # phase -> {position: what it said}
         self.sum = self.survivors = None
 
@@ -204,7 +204,7 @@ class Aggregator:
     def close_phase(self):
         if self.phase != "advertise_keys":
             for position in sorted(self.present - self.answers[self.phase].keys()):
-                self.drop(position, Reason.NO_ANSWER, SILENT[self.phase])
+                self.miss(position)
         try:
             closing.CLOSINGS[self.phase](self)
         except Refusal as refusal:
@@ -228,6 +228,13 @@ class Aggregator:
         identity = self.cohort.seats[position][0]
         self.effects.append(("drop", identity, reason))
         self.refuse(identity, 2, reason, detail)
+
+    def miss(self, position):
+        if self.phase in SILENT:
+            self.drop(position, Reason.NO_ANSWER, SILENT[self.phase])
+        elif position not in self.missed:
+            self.missed.add(position)
+            self.effects.append(("drop", self.cohort.seats[position][0], Reason.NO_ANSWER))
 
     def abort(self, refusal):
         self.phase = None

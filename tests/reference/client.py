@@ -240,7 +240,8 @@ class Client:
     def consistency(self, message):
         bad = Reason.TOO_FEW_SIGNATURES
         given = [one.position for one in message.signatures]
-        require(all(a < b for a, b in zip(given, given[1:])), bad, "not strictly ascending")
+        ordered = all(a < b for a, b in zip(given, given[1:]))
+        require(ordered, Reason.MALFORMED, "not strictly ascending")
         signers = {self.position} if self.cohort.is_complete else set()
         for one in message.signatures:
             if one.position in self.survivors.intersection(self.cohort.neighbours[self.position]):

@@ -19,10 +19,10 @@ def quantise(spec, update, weight, rounding_seed):
     norm = math.sqrt(sum(value * value for value in update))
     scale = spec.norm_clip / norm if spec.norm_clip and norm > spec.norm_clip else 1.0
     read = hashes.deterministic_stream(rounding_seed, "rounding")
-    levels = []
+    levels, highest = [], 2**spec.quantisation_bits - 1
     for value in update:
         clipped = min(max(value * scale, -spec.clip), spec.clip)
-        exact = (clipped + spec.clip) / (2 * spec.clip) * (2**spec.quantisation_bits - 1)
+        exact = min((clipped + spec.clip) * (highest / (2 * spec.clip)), highest)
         level = math.floor(exact)
         level += int.from_bytes(read(4), "little") < (exact - level) * 2**32
         levels.append(level * weight)

@@ -15,6 +15,7 @@ import parameters
 from reasons import Reason, require
 
 PROTOCOL_VERSION = 1
+MOST_DEADLINE_MS = 7 * 24 * 3600 * 1000
 MOST_CLIENTS = {graph.COMPLETE: 1000, graph.HARARY: 10000}
 
 
@@ -48,12 +49,20 @@ def check_form(header):
     require(isfinite(spec.clip) and spec.clip > 0 and spec.max_weight >= 1, bad, "vector")
     bits = encoding.modulus_bits(header.max_clients, spec.max_weight, spec.quantisation_bits)
     require(spec.modulus_bits == bits <= 63, bad, f"the modulus must have {bits} bits")
+    require(header.deadlines, bad, "deadlines")
+    check_deadlines(header.deadlines, header.tier)
     if header.tier == cohort.MALICIOUS:
         gamma = parameters.rounded(header.corruption_rate)
         corrupted = max(1, floor(gamma * header.max_clients))
         require(header.graph == graph.COMPLETE, bad, "the malicious tier is for complete graphs")
         require(gamma > 0, bad, "no corrupted clients in the malicious tier")
         require(header.min_survivors >= corrupted + 2, bad, f"n_min is below {corrupted} + 2")
+
+
+def check_deadlines(deadlines, tier):
+    for name, milliseconds in vars(deadlines).items():
+        least = 0 if name == "consistency_check_ms" and tier == cohort.SEMI_HONEST else 1
+        require(least <= milliseconds <= MOST_DEADLINE_MS, Reason.HEADER_REFUSED, name)
 
 
 def check_policy(header, policy):

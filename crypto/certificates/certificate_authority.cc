@@ -12,44 +12,22 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "crypto/certificates/pem.h"
-#include "crypto/primitives/failure.h"
+#include "crypto/certificates/x509_parts.h"
 
 namespace veilsum::crypto {
 namespace {
 
-constexpr int kX509Version = 2;             // The encoding of version 3.
-constexpr size_t kMaxCommonNameBytes = 64;  // RFC 5280, ub-common-name.
-constexpr size_t kMaxDnsNameBytes = 253;    // RFC 1035.
-constexpr size_t kSerialBytes = 16;         // RFC 5280 allows 20.
+constexpr int kX509Version = 2;           // The encoding of version 3.
+constexpr size_t kMaxDnsNameBytes = 253;  // RFC 1035.
+constexpr size_t kSerialBytes = 16;       // RFC 5280 allows 20.
 
 enum class Kind { kAuthority, kServer, kClient };
-
-// Everything BoringSSL may refuse here is a lack of memory, once the arguments have been checked.
-void Require(bool ok, const char* what) {
-  if (!ok) AbortOnCryptoFailure(what);
-}
-
-absl::Status CheckCommonName(absl::string_view name) {
-  const bool printable =
-      std::all_of(name.begin(), name.end(), [](char c) { return absl::ascii_isprint(c); });
-  if (!name.empty() && name.size() <= kMaxCommonNameBytes && printable) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat(
-      "a certificate's common name is 1 to ", kMaxCommonNameBytes, " printable ASCII characters"));
-}
 
 bool IsDnsName(absl::string_view name) {
   return !name.empty() && name.size() <= kMaxDnsNameBytes &&
          std::all_of(name.begin(), name.end(), [](char c) {
            return absl::ascii_isalnum(c) || c == '-' || c == '.' || c == '*' || c == '_';
          });
-}
-
-bssl::UniquePtr<EVP_PKEY> MakeKey() {
-  bssl::UniquePtr<EC_KEY> ec(EC_KEY_new_by_curve_name(NID_X9_62_prime256v1));
-  bssl::UniquePtr<EVP_PKEY> key(EVP_PKEY_new());
-  Require(ec && key && EC_KEY_generate_key(ec.get()) && EVP_PKEY_set1_EC_KEY(key.get(), ec.get()),
-          "making a P-256 key");
-  return key;
 }
 
 absl::Status SetTime(ASN1_TIME* out, absl::Time time) {
@@ -72,8 +50,8 @@ void SetSerial(X509* certificate) {
   RAND_bytes(bytes.data(), bytes.size());
   bytes[0] = (bytes[0] & 0x7f) | 0x40;  // Positive, and always of the same length.
   const bssl::UniquePtr<BIGNUM> number(BN_bin2bn(bytes.data(), bytes.size(), nullptr));
-  Require(number && BN_to_ASN1_INTEGER(number.get(), X509_get_serialNumber(certificate)),
-          "a serial number");
+  RequireX509(number && BN_to_ASN1_INTEGER(number.get(), X509_get_serialNumber(certificate)),
+              "a serial number");
 }
 
 // `issuer` is `certificate` itself if it is self-signed; its key must be set.
@@ -82,7 +60,8 @@ void AddExtension(X509* certificate, X509* issuer, int nid, const char* value) {
   X509V3_set_ctx(&context, issuer, certificate, nullptr, nullptr, 0);
   const bssl::UniquePtr<X509_EXTENSION> extension(
       X509V3_EXT_nconf_nid(nullptr, &context, nid, value));
-  Require(extension && X509_add_ext(certificate, extension.get(), -1), "a certificate extension");
+  RequireX509(extension && X509_add_ext(certificate, extension.get(), -1),
+              "a certificate extension");
 }
 
 void AddExtensions(X509* certificate, X509* issuer, Kind kind) {
@@ -105,9 +84,9 @@ void AddExtensions(X509* certificate, X509* issuer, Kind kind) {
 
 void AddName(GENERAL_NAMES* names, int type, bssl::UniquePtr<ASN1_STRING> value) {
   bssl::UniquePtr<GENERAL_NAME> name(GENERAL_NAME_new());
-  Require(value && name, "a subject alternative name");
+  RequireX509(value && name, "a subject alternative name");
   GENERAL_NAME_set0_value(name.get(), type, value.release());
-  Require(bssl::PushToStack(names, std::move(name)), "a subject alternative name");
+  RequireX509(bssl::PushToStack(names, std::move(name)), "a subject alternative name");
 }
 
 absl::Status AddServerNames(X509* certificate, const ServerNames& server) {
@@ -115,13 +94,14 @@ absl::Status AddServerNames(X509* certificate, const ServerNames& server) {
     return absl::InvalidArgumentError("a server certificate needs a DNS name or an IP address");
   }
   const bssl::UniquePtr<GENERAL_NAMES> names(GENERAL_NAMES_new());
-  Require(names != nullptr, "subject alternative names");
+  RequireX509(names != nullptr, "subject alternative names");
   for (const std::string& dns_name : server.dns_names) {
     if (!IsDnsName(dns_name)) {
       return absl::InvalidArgumentError(absl::StrCat("\"", dns_name, "\" is no DNS name"));
     }
     bssl::UniquePtr<ASN1_STRING> value(ASN1_STRING_type_new(V_ASN1_IA5STRING));
-    Require(value && ASN1_STRING_set(value.get(), dns_name.data(), dns_name.size()), "a DNS name");
+    RequireX509(value && ASN1_STRING_set(value.get(), dns_name.data(), dns_name.size()),
+                "a DNS name");
     AddName(names.get(), GEN_DNS, std::move(value));
   }
   for (const std::string& address : server.ip_addresses) {
@@ -132,12 +112,12 @@ absl::Status AddServerNames(X509* certificate, const ServerNames& server) {
     }
     AddName(names.get(), GEN_IPADD, std::move(value));
   }
-  Require(X509_add1_ext_i2d(certificate, NID_subject_alt_name, names.get(), 0, 0),
-          "subject alternative names");
+  RequireX509(X509_add1_ext_i2d(certificate, NID_subject_alt_name, names.get(), 0, 0),
+              "subject alternative names");
   return absl::OkStatus();
 }
 
-struct Request {
+struct Wish {
   Kind kind;
   absl::string_view common_name;
   Validity validity;
@@ -145,39 +125,50 @@ struct Request {
 };
 
 // A certificate for `key`, signed by `issuer` with `issuer_key`, or by itself if `issuer` is null.
-absl::StatusOr<bssl::UniquePtr<X509>> MakeCertificate(const Request& request, EVP_PKEY* key,
-                                                      X509* issuer, EVP_PKEY* issuer_key) {
-  if (absl::Status status = CheckCommonName(request.common_name); !status.ok()) return status;
+absl::StatusOr<bssl::UniquePtr<X509>> MakeCertificate(const Wish& wish, EVP_PKEY* key, X509* issuer,
+                                                      EVP_PKEY* issuer_key) {
+  if (absl::Status status = CheckCommonName(wish.common_name); !status.ok()) return status;
   bssl::UniquePtr<X509> certificate(X509_new());
-  Require(certificate && X509_set_version(certificate.get(), kX509Version), "a certificate");
+  RequireX509(certificate && X509_set_version(certificate.get(), kX509Version), "a certificate");
   SetSerial(certificate.get());
-  if (absl::Status status = SetValidity(certificate.get(), request.validity); !status.ok()) {
+  if (absl::Status status = SetValidity(certificate.get(), wish.validity); !status.ok()) {
     return status;
   }
   X509_NAME* const subject = X509_get_subject_name(certificate.get());
-  Require(X509_NAME_add_entry_by_NID(subject, NID_commonName, MBSTRING_UTF8,
-                                     reinterpret_cast<const uint8_t*>(request.common_name.data()),
-                                     static_cast<int>(request.common_name.size()), -1, 0) &&
-              X509_set_issuer_name(certificate.get(),
-                                   issuer ? X509_get_subject_name(issuer) : subject) &&
-              X509_set_pubkey(certificate.get(), key),
-          "a certificate's names");
-  AddExtensions(certificate.get(), issuer ? issuer : certificate.get(), request.kind);
-  if (request.names != nullptr) {
-    absl::Status status = AddServerNames(certificate.get(), *request.names);
+  AddCommonName(subject, wish.common_name);
+  RequireX509(
+      X509_set_issuer_name(certificate.get(), issuer ? X509_get_subject_name(issuer) : subject) &&
+          X509_set_pubkey(certificate.get(), key),
+      "a certificate's names");
+  AddExtensions(certificate.get(), issuer ? issuer : certificate.get(), wish.kind);
+  if (wish.names != nullptr) {
+    absl::Status status = AddServerNames(certificate.get(), *wish.names);
     if (!status.ok()) return status;
   }
-  Require(X509_sign(certificate.get(), issuer_key, EVP_sha256()), "signing a certificate");
+  RequireX509(X509_sign(certificate.get(), issuer_key, EVP_sha256()), "signing a certificate");
   return certificate;
 }
 
-absl::StatusOr<CertificateWithKey> MakeWithKey(const Request& request, X509* issuer,
+absl::StatusOr<CertificateWithKey> MakeWithKey(const Wish& wish, X509* issuer,
                                                EVP_PKEY* issuer_key) {
-  const bssl::UniquePtr<EVP_PKEY> key = MakeKey();
+  const bssl::UniquePtr<EVP_PKEY> key = MakeTlsKey();
   absl::StatusOr<bssl::UniquePtr<X509>> certificate =
-      MakeCertificate(request, key.get(), issuer, issuer_key ? issuer_key : key.get());
+      MakeCertificate(wish, key.get(), issuer, issuer_key ? issuer_key : key.get());
   if (!certificate.ok()) return certificate.status();
   return CertificateWithKey{FormatCertificate(certificate->get()), FormatPrivateKey(key.get())};
+}
+
+// For the key that the request is for.
+absl::StatusOr<std::string> SignRequest(absl::string_view request_pem, const Wish& wish,
+                                        X509* issuer, EVP_PKEY* issuer_key) {
+  const absl::StatusOr<bssl::UniquePtr<X509_REQ>> request = ParseRequest(request_pem);
+  if (!request.ok()) return request.status();
+  const bssl::UniquePtr<EVP_PKEY> key(X509_REQ_get_pubkey(request->get()));
+  RequireX509(key != nullptr, "a request's key");
+  absl::StatusOr<bssl::UniquePtr<X509>> certificate =
+      MakeCertificate(wish, key.get(), issuer, issuer_key);
+  if (!certificate.ok()) return certificate.status();
+  return FormatCertificate(certificate->get());
 }
 
 }  // namespace
@@ -196,7 +187,7 @@ CertificateAuthority::~CertificateAuthority() = default;
 absl::StatusOr<CertificateAuthority> CertificateAuthority::Create(absl::string_view common_name,
                                                                   const Validity& validity) {
   auto parts = std::make_unique<Parts>();
-  parts->key = MakeKey();
+  parts->key = MakeTlsKey();
   absl::StatusOr<bssl::UniquePtr<X509>> certificate = MakeCertificate(
       {Kind::kAuthority, common_name, validity}, parts->key.get(), nullptr, parts->key.get());
   if (!certificate.ok()) return certificate.status();
@@ -242,6 +233,21 @@ absl::StatusOr<CertificateWithKey> CertificateAuthority::IssueClient(
                      parts_->key.get());
 }
 
+absl::StatusOr<std::string> CertificateAuthority::SignServer(absl::string_view request_pem,
+                                                             absl::string_view common_name,
+                                                             const ServerNames& names,
+                                                             const Validity& validity) const {
+  return SignRequest(request_pem, {Kind::kServer, common_name, validity, &names},
+                     parts_->certificate.get(), parts_->key.get());
+}
+
+absl::StatusOr<std::string> CertificateAuthority::SignClient(absl::string_view request_pem,
+                                                             absl::string_view common_name,
+                                                             const Validity& validity) const {
+  return SignRequest(request_pem, {Kind::kClient, common_name, validity}, parts_->certificate.get(),
+                     parts_->key.get());
+}
+
 absl::StatusOr<CertificateWithKey> MakeSelfSignedClient(absl::string_view common_name,
                                                         const Validity& validity) {
   return MakeWithKey({Kind::kClient, common_name, validity}, nullptr, nullptr);
@@ -251,7 +257,7 @@ absl::StatusOr<absl::Time> NotAfter(absl::string_view pem) {
   const auto certificates = ParseCertificates(pem);
   if (!certificates.ok()) return certificates.status();
   const bssl::UniquePtr<ASN1_TIME> epoch(ASN1_TIME_set(nullptr, 0));
-  Require(epoch != nullptr, "a time");
+  RequireX509(epoch != nullptr, "a time");
   absl::Time earliest = absl::InfiniteFuture();
   for (const bssl::UniquePtr<X509>& certificate : *certificates) {
     int days = 0;

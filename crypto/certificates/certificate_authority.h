@@ -66,6 +66,16 @@ class CertificateAuthority {
   absl::StatusOr<CertificateWithKey> IssueClient(absl::string_view common_name,
                                                  const Validity& validity) const;
 
+  // For a key that stays where its request was made (certificate_request.h), in PEM. Of the request
+  // only the key counts; names and purpose are the authority's to give. Errors as above, and
+  // InvalidArgument for what is no request signed by its own key.
+  absl::StatusOr<std::string> SignServer(absl::string_view request_pem,
+                                         absl::string_view common_name, const ServerNames& names,
+                                         const Validity& validity) const;
+  absl::StatusOr<std::string> SignClient(absl::string_view request_pem,
+                                         absl::string_view common_name,
+                                         const Validity& validity) const;
+
  private:
   struct Parts;
   explicit CertificateAuthority(std::unique_ptr<Parts> parts);

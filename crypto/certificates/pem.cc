@@ -12,6 +12,8 @@
 namespace veilsum::crypto {
 namespace {
 
+constexpr int kLeastRsaBits = 2048;
+
 bssl::UniquePtr<BIO> Reader(absl::string_view text) {
   bssl::UniquePtr<BIO> bio(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
   if (!bio) AbortOnCryptoFailure("BIO_new_mem_buf");
@@ -97,9 +99,32 @@ absl::StatusOr<std::vector<bssl::UniquePtr<EVP_PKEY>>> ParsePublicKeys(absl::str
   return ParseAll<EVP_PKEY>("public key", pem, PEM_read_bio_PUBKEY);
 }
 
+absl::StatusOr<bssl::UniquePtr<X509_REQ>> ParseRequest(absl::string_view pem) {
+  auto request = ParseOne<X509_REQ>("certificate request", pem, PEM_read_bio_X509_REQ);
+  if (!request.ok()) return request.status();
+  const bssl::UniquePtr<EVP_PKEY> key(X509_REQ_get_pubkey(request->get()));
+  const bool signed_by_itself = key && X509_REQ_verify(request->get(), key.get()) == 1;
+  ERR_clear_error();
+  if (!signed_by_itself) {
+    return absl::InvalidArgumentError(
+        "the certificate request is not signed by the key that it is for");
+  }
+  if (EVP_PKEY_id(key.get()) == EVP_PKEY_RSA && EVP_PKEY_bits(key.get()) < kLeastRsaBits) {
+    return absl::InvalidArgumentError(absl::StrCat("the key of the certificate request is too ",
+                                                   "weak: RSA takes ", kLeastRsaBits, " bits"));
+  }
+  return request;
+}
+
 std::string FormatCertificate(X509* certificate) {
   const bssl::UniquePtr<BIO> bio = Writer();
   if (!PEM_write_bio_X509(bio.get(), certificate)) AbortOnCryptoFailure("PEM of a certificate");
+  return ToString(Contents(bio.get()));
+}
+
+std::string FormatRequest(X509_REQ* request) {
+  const bssl::UniquePtr<BIO> bio = Writer();
+  if (!PEM_write_bio_X509_REQ(bio.get(), request)) AbortOnCryptoFailure("PEM of a request");
   return ToString(Contents(bio.get()));
 }
 

@@ -33,8 +33,13 @@ absl::StatusOr<bssl::UniquePtr<EVP_PKEY>> ParsePublicKey(absl::string_view pem);
 // All public keys of `pem`, in order, at least one.
 absl::StatusOr<std::vector<bssl::UniquePtr<EVP_PKEY>>> ParsePublicKeys(absl::string_view pem);
 
+// The first certificate request of `pem`. InvalidArgument also if it is not signed by the key that
+// it is for, or if that is too weak for TLS.
+absl::StatusOr<bssl::UniquePtr<X509_REQ>> ParseRequest(absl::string_view pem);
+
 // Objects that exist can be written, unless memory has run out: then the process ends.
 std::string FormatCertificate(X509* certificate);
+std::string FormatRequest(X509_REQ* request);
 SecretBuffer FormatPrivateKey(EVP_PKEY* key);  // PKCS#8
 std::string FormatPublicKey(EVP_PKEY* key);    // SubjectPublicKeyInfo
 

@@ -3,6 +3,7 @@
 
 // docs/protocol.md, "Round 0, AdvertiseKeys", up to the client's entry.
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -26,10 +27,6 @@ absl::Status CheckWellFormed(const v1::SessionOffer& offer, v1::SessionHeader& h
                     absl::StrCat("the session speaks protocol version ", header.protocol_version(),
                                  ", this client version ", limits::kProtocolVersion));
   }
-  if (header.tier() == v1::TIER_MALICIOUS) {
-    return Declined(v1::REASON_UNSUPPORTED,
-                    "the session asks for the malicious tier, which this client does not have yet");
-  }
   const absl::Status valid = v1::ValidateHeader(header);
   if (!valid.ok()) return Declined(v1::REASON_HEADER_REFUSED, valid.message());
   return absl::OkStatus();
@@ -42,20 +39,9 @@ absl::Status CheckWanted(const SessionContext& context, const v1::SessionHeader&
                     absl::StrCat("the session is of task '", header.task_id(),
                                  "', this client joined task '", context.task_id, "'"));
   }
-  absl::Status allowed = CheckHeader(context.policy, header);
+  absl::Status allowed = CheckHeader(context.policy, header, context.model_hash);
   if (!allowed.ok()) return allowed;
-  const absl::string_view own_hash =
-      context.model_hash.has_value() ? crypto::AsStringView(*context.model_hash) : "";
-  if (header.model_hash() != own_hash) {
-    return Declined(v1::REASON_MODEL_MISMATCH,
-                    header.model_hash().empty()
-                        ? "the session is bound to no model, this client trained one"
-                    : own_hash.empty()
-                        ? "the session is bound to a model, and the caller gave no hash of what it "
-                          "trained"
-                        : "the session is bound to another model than the one that was trained");
-  }
-  return absl::OkStatus();
+  return CheckNotAnswered(context, header);
 }
 
 OwnKeys MakeKeys(crypto::SessionSecret secret, const crypto::Digest& header_hash) {
@@ -75,6 +61,7 @@ std::string EncodeEntry(const OwnKeys& keys, const SessionContext& context) {
   entry.set_mask_public_key(crypto::ToString(keys.mask.public_key.bytes()));
   entry.set_self_mask_commitment(
       crypto::ToString(crypto::SelfMaskCommitment(context.header_hash, identity, keys.b)));
+  entry.set_enrolment_signature(context.enrolment_signature);
   return entry.SerializeAsString();
 }
 
@@ -82,6 +69,17 @@ std::string EncodeEntry(const OwnKeys& keys, const SessionContext& context) {
 
 absl::Status Declined(v1::Reason reason, absl::string_view text) {
   return MakeError(absl::StatusCode::kFailedPrecondition, reason, text);
+}
+
+absl::Status CheckNotAnswered(const SessionContext& context, const v1::SessionHeader& header) {
+  if (context.answered == nullptr || header.model_hash().empty()) return absl::OkStatus();
+  crypto::Digest model_hash;  // Validated to be 32 bytes.
+  std::copy_n(header.model_hash().begin(), model_hash.size(), model_hash.begin());
+  if (!context.answered(model_hash)) return absl::OkStatus();
+  return Declined(v1::REASON_ALREADY_ANSWERED,
+                  absl::StrCat("the session is of task '", header.task_id(),
+                               "' and of a model for which this client has helped unmask a sum; it "
+                               "insists on doing so once for each model"));
 }
 
 absl::StatusOr<AwaitingRoster> AdvertiseKeys(AwaitingOffer phase, const v1::SessionOffer& offer,

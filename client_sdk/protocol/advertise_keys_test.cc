@@ -33,7 +33,7 @@ class Joining {
   Effects Offer(const v1::SessionHeader& header) { return Offer(header.SerializeAsString()); }
 
   crypto::IdentityKeyPair identity_;
-  SessionPolicy policy;
+  SessionPolicy policy = TestPolicy();
   std::optional<crypto::Digest> model_hash;
 };
 
@@ -78,7 +78,7 @@ TEST_P(BadHeaderTest, IsDeclined) {
   joining.policy.least_min_survivors = 3;
   joining.policy.least_corruption_rate = 0.1;
   joining.policy.greatest_modulus_bits = 20;
-  joining.policy.dimension = 21;
+  joining.policy.expected.dimension = 21;
   v1::SessionHeader header = TestHeader(5);
   EXPECT_TRUE(Find<Send>(joining.Offer(header)).message.has_advertise_keys());
   GetParam().bend(header);
@@ -92,11 +92,6 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(
         BadHeader{"Version", v1::REASON_UNSUPPORTED, "version 2",
                   [](auto& header) { header.set_protocol_version(2); }},
-        BadHeader{"MaliciousTier", v1::REASON_UNSUPPORTED, "malicious tier",
-                  [](auto& header) {
-                    header.set_tier(v1::TIER_MALICIOUS);
-                    header.mutable_deadlines()->set_consistency_check_ms(1);
-                  }},
         BadHeader{"NoTier", v1::REASON_HEADER_REFUSED, "tier",
                   [](auto& header) { header.clear_tier(); }},
         BadHeader{"SessionId", v1::REASON_HEADER_REFUSED, "session_id",

@@ -49,6 +49,25 @@ v1::SessionHeader TestHeader(uint32_t max_clients) {
   return header;
 }
 
+v1::SessionHeader MaliciousHeader(uint32_t max_clients) {
+  v1::SessionHeader header = TestHeader(max_clients);
+  header.set_tier(v1::TIER_MALICIOUS);
+  header.set_min_survivors(4);
+  header.mutable_deadlines()->set_consistency_check_ms(1000);
+  header.set_model_hash(crypto::ToString(TestModel()));
+  header.set_roster_version(1);
+  return header;
+}
+
+crypto::Digest TestModel() { return crypto::Sha256(crypto::AsBytes("the model")); }
+
+SessionPolicy TestPolicy() {
+  SessionPolicy policy;
+  policy.least_tier = v1::TIER_SEMI_HONEST;
+  policy.trust_aggregator_identities = true;
+  return policy;
+}
+
 crypto::IdentityKeyPair TestIdentity(uint32_t number) {
   return crypto::IdentityKeyPair::Generate(
       [&](absl::Span<uint8_t> out) { FillWith(number, 0xA1, out); });
@@ -66,11 +85,43 @@ Conversation::Conversation(v1::SessionHeader header, uint32_t clients)
   }
   std::sort(identities_.begin(), identities_.end(),
             [](const auto& a, const auto& b) { return a->public_key() < b->public_key(); });
+  journals.resize(clients);
+  answers.resize(clients);
   for (uint32_t i = 0; i < clients; ++i) {
-    auto protocol = ParticipantProtocol::Create(ParticipantOptions{
-        identities_[i].get(), TestSecret(i), SessionPolicy{}, header_.task_id(), std::nullopt});
-    clients_.push_back(*std::move(protocol));
+    clients_.push_back(ParticipantProtocol::Create(OptionsOf(i)).value());
   }
+}
+
+ParticipantOptions Conversation::OptionsOf(uint32_t position) const {
+  ParticipantOptions options{.identity = identities_[position].get(),
+                             .session_secret = TestSecret(position)};
+  options.policy = TestPolicy();
+  options.task_id = header_.task_id();
+  if (!header_.model_hash().empty()) options.model_hash = TestModel();
+  options.journal = journals[position];
+  return options;
+}
+
+Effects Conversation::Step(uint32_t position, Event event) {
+  Effects left;
+  for (Effect& effect : clients_[position].Step(std::move(event))) {
+    if (const auto* remember = std::get_if<Remember>(&effect)) {
+      journals[position].push_back(remember->entry);
+      if (remember->answers) answers[position] = true;
+    } else {
+      left.push_back(std::move(effect));
+    }
+  }
+  return left;
+}
+
+Effects Conversation::Tell(uint32_t position, v1::ServerMessage message) {
+  Effects effects = Step(position, MessageReceived{std::move(message)});
+  for (const Effect& effect : effects) {
+    if (!std::holds_alternative<EncodeInput>(effect)) continue;
+    EXPECT_TRUE(Step(position, InputEncoded{InputOf(position)}).empty());
+  }
+  return effects;
 }
 
 v1::ServerMessage Conversation::Offer() const {
@@ -133,6 +184,10 @@ v1::ServerMessage Conversation::Result(const std::vector<bool>& survivors,
   result.set_result_digest(crypto::ToString(crypto::Sha256(crypto::AsBytes(packed))));
   result.set_total_bytes(packed.size());
   return message;
+}
+
+crypto::Digest Conversation::InputOf(uint32_t position) {
+  return crypto::Sha256(crypto::EncodeU64(position));
 }
 
 std::vector<bool> Conversation::AllBut(std::vector<uint32_t> positions) const {

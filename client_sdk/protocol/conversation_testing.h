@@ -27,6 +27,14 @@ namespace veilsum::client {
 // A small semi-honest session on the complete graph, γ = 0.2, results for everybody.
 v1::SessionHeader TestHeader(uint32_t max_clients);
 
+// Of the malicious tier instead: a consistency check, a model that everybody trained (TestModel),
+// roster version 1, and at least four inputs.
+v1::SessionHeader MaliciousHeader(uint32_t max_clients);
+crypto::Digest TestModel();
+
+// What the clients of these headers insist on: nothing that the headers do not offer.
+SessionPolicy TestPolicy();
+
 crypto::IdentityKeyPair TestIdentity(uint32_t number);
 crypto::SessionSecret TestSecret(uint32_t number);
 
@@ -70,9 +78,12 @@ class Conversation {
   }
   const v1::SessionHeader& header() const { return header_; }
   const crypto::Digest& transcript() const { return transcript_; }
-  Effects Tell(uint32_t position, v1::ServerMessage message) {
-    return clients_[position].Step(MessageReceived{std::move(message)});
-  }
+  // Steps a client and keeps what it remembers, as a shell would; the other effects are returned.
+  Effects Step(uint32_t position, Event event);
+  // The same for a message. The input (InputOf) is encoded as soon as the client asks for it.
+  Effects Tell(uint32_t position, v1::ServerMessage message);
+  // Its options, with the journal so far: for a client that takes this one's place.
+  ParticipantOptions OptionsOf(uint32_t position) const;
 
   // Honest messages.
   v1::ServerMessage Offer() const;
@@ -84,6 +95,8 @@ class Conversation {
 
   std::vector<bool> Everybody() const { return std::vector<bool>(size(), true); }
   std::vector<bool> AllBut(std::vector<uint32_t> positions) const;
+  // A client's input, as far as its core knows it.
+  static crypto::Digest InputOf(uint32_t position);
   // Neighbours in the graph of the header.
   std::vector<uint32_t> NeighboursOf(uint32_t position) const;
 
@@ -94,6 +107,8 @@ class Conversation {
   void DeliverShares(const std::vector<bool>& sharers);
   void AnswerSurvivors(const std::vector<bool>& survivors);
 
+  std::vector<std::vector<std::string>> journals;
+  std::vector<bool> answers;  // Whether any of the journal's entries answers.
   std::vector<v1::AdvertiseKeys> advertised;
   std::vector<v1::SignedMessage> shared;
   std::vector<StartUpload> uploads;

@@ -3,13 +3,25 @@
 
 #include "client_sdk/protocol/masked_input.h"
 
+#include <bit>
 #include <type_traits>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/types/span.h"
+#include "crypto/primitives/transcript_hash.h"
 
 namespace veilsum::client {
+
+static_assert(std::endian::native == std::endian::little,
+              "InputDigest hashes the lanes as they are in memory");
+
+crypto::Digest InputDigest(const crypto::LaneVector& input) {
+  return input.Visit([](auto lanes) {
+    return crypto::Sha256(crypto::ByteSpan(reinterpret_cast<const uint8_t*>(lanes.data()),
+                                           lanes.size() * sizeof(lanes[0])));
+  });
+}
 
 MaskingPlan::MaskingPlan(std::vector<Mask> masks, uint32_t modulus_bits)
     : masks_(std::move(masks)), modulus_bits_(modulus_bits) {

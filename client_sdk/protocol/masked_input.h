@@ -15,6 +15,7 @@
 #include "crypto/masking/lanes.h"
 #include "crypto/masking/mask_stream.h"
 #include "crypto/masking/packing.h"
+#include "crypto/primitives/bytes.h"
 
 namespace veilsum::client {
 
@@ -27,6 +28,10 @@ constexpr uint64_t ElementsPerChunk(uint32_t modulus_bits, size_t chunk_bytes) {
   const uint64_t groups = chunk_bytes / modulus_bits;
   return kAlignment * (groups == 0 ? 1 : groups);
 }
+
+// SHA-256 of the encoded input before it is masked: each lane little-endian, in memory's width.
+// What a journal keeps of the input (docs/protocol.md, "What a client remembers").
+crypto::Digest InputDigest(const crypto::LaneVector& input);
 
 // The masks of one client in one session: the self mask and one pairwise mask per neighbour in U2,
 // each with its sign. Holds secrets; neither copied nor moved: share the pointer. Const members

@@ -139,15 +139,20 @@ absl::StatusOr<AwaitingSurvivors> MaskInput(AwaitingShares phase,
 
   const std::vector<crypto::Party>& neighbours = phase.cohort.neighbours;
   std::vector<HeldShares> held(neighbours.size());
-  int next = 0;
+  int delivery = 0;
   for (size_t i = 0; i < neighbours.size(); ++i) {
     if (!(*sharers)[neighbours[i].position]) continue;
     held[i] = OpenShares(phase.cohort, neighbours[i], phase.neighbour_keys[i].opening_key,
-                         delivered.shares(next++));
+                         delivered.shares(delivery++));
   }
-  effects.push_back(StartUpload{*plan, OpenUpload(context, phase.cohort.transcript)});
-  return AwaitingSurvivors{std::move(phase.cohort), *std::move(sharers), std::move(held),
-                           std::move(phase.own_share_of_b), *std::move(plan)};
+  AwaitingSurvivors next{std::move(phase.cohort), *std::move(sharers), std::move(held),
+                         std::move(phase.own_share_of_b), *std::move(plan)};
+  if (context.input_ready) effects.push_back(BeginUpload(next, context));
+  return next;
+}
+
+StartUpload BeginUpload(const AwaitingSurvivors& phase, const SessionContext& context) {
+  return StartUpload{phase.plan, OpenUpload(context, phase.cohort.transcript)};
 }
 
 }  // namespace veilsum::client

@@ -7,7 +7,6 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
-#include "client_sdk/protocol/rounds.h"
 #include "crypto/primitives/identity.h"
 #include "crypto/primitives/labels.h"
 #include "proto/validate.h"
@@ -24,7 +23,7 @@ absl::Status Refused(uint32_t position, absl::string_view text) {
 absl::StatusOr<v1::AdvertiseKeysEntry> CheckEntry(const v1::AdvertiseKeys& advertised,
                                                   const crypto::Party& neighbour,
                                                   const crypto::Digest& roster_entry_hash,
-                                                  const crypto::Digest& header_hash) {
+                                                  const SessionContext& context) {
   const crypto::Digest entry_hash = crypto::EntryHash(crypto::AsBytes(advertised.entry()));
   if (entry_hash != roster_entry_hash) {
     return Refused(neighbour.position, "its hash is not the one in the roster");
@@ -42,15 +41,18 @@ absl::StatusOr<v1::AdvertiseKeysEntry> CheckEntry(const v1::AdvertiseKeys& adver
   if (!signature.ok()) return Refused(neighbour.position, signature.status().message());
   const absl::Status verified =
       crypto::Verify(neighbour.identity, crypto::kLabelEntrySignature,
-                     crypto::EntrySignatureDigest(header_hash, entry_hash), *signature);
+                     crypto::EntrySignatureDigest(context.header_hash, entry_hash), *signature);
   if (!verified.ok()) return Refused(neighbour.position, "its signature is not the identity's");
+  absl::Status enrolled =
+      CheckEnrolment(context.policy, neighbour.identity, entry.enrolment_signature());
+  if (!enrolled.ok()) return enrolled;
   return entry;
 }
 
 }  // namespace
 
 absl::StatusOr<std::vector<NeighbourPublicKeys>> CheckNeighbourEntries(
-    const AwaitingNeighbours& phase, const crypto::Digest& header_hash,
+    const AwaitingNeighbours& phase, const SessionContext& context,
     const v1::NeighbourEntries& entries) {
   const absl::Status valid = v1::ValidateNeighbourEntries(entries);
   if (!valid.ok()) return Declined(v1::REASON_ROSTER_REFUSED, valid.message());
@@ -71,7 +73,7 @@ absl::StatusOr<std::vector<NeighbourPublicKeys>> CheckNeighbourEntries(
                                             entries.neighbours(i).position(), " instead"));
     }
     const auto entry = CheckEntry(entries.neighbours(i).advertised(), neighbours[i],
-                                  phase.neighbour_entry_hashes[i], header_hash);
+                                  phase.neighbour_entry_hashes[i], context);
     if (!entry.ok()) return entry.status();
     const auto channel =
         crypto::ChannelPublicKey::Parse(crypto::AsBytes(entry->channel_public_key()));

@@ -9,6 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "client_sdk/protocol/phases.h"
+#include "client_sdk/protocol/rounds.h"
 #include "crypto/primitives/key_agreement.h"
 #include "proto/rounds.pb.h"
 
@@ -21,9 +22,10 @@ struct NeighbourPublicKeys {
 
 // The keys of the neighbours, in their order. REASON_ROSTER_REFUSED unless the entries are exactly
 // those of the neighbours, each with the hash in the roster, a good signature, and keys that are
-// neither of small order, nor this client's own, nor one another's.
+// neither of small order, nor this client's own, nor one another's; REASON_NOT_ENROLLED unless each
+// carries the signature of the policy's enrolment authority, where it has one.
 absl::StatusOr<std::vector<NeighbourPublicKeys>> CheckNeighbourEntries(
-    const AwaitingNeighbours& phase, const crypto::Digest& header_hash,
+    const AwaitingNeighbours& phase, const SessionContext& context,
     const v1::NeighbourEntries& entries);
 
 }  // namespace veilsum::client

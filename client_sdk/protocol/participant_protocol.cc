@@ -1,8 +1,8 @@
 // SPDX-FileCopyrightText: 2026 The Veilsum Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Which round a message belongs to, what is sent again, and how a session ends. The rounds
-// themselves are in the files that rounds.h names.
+// Which round a message belongs to, what is remembered and sent again, and how a session ends. The
+// rounds themselves are in the files that rounds.h names.
 
 #include "client_sdk/protocol/participant_protocol.h"
 
@@ -10,6 +10,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "client_sdk/protocol/erase.h"
+#include "client_sdk/protocol/journal.h"
 #include "client_sdk/protocol/phases.h"
 #include "client_sdk/protocol/rounds.h"
 #include "proto/cut_text.h"
@@ -28,6 +30,24 @@ constexpr size_t IndexOf() {
   } else {
     return IndexOf<P, kIndex + 1>();
   }
+}
+
+// Everybody else checks this client by the root that it has itself, if all is well.
+absl::Status CheckEnrolled(const ParticipantOptions& options) {
+  absl::Status policy = CheckPolicy(options.policy);
+  if (!policy.ok()) return policy;
+  if (!options.enrolment_signature.empty() &&
+      options.enrolment_signature.size() != limits::kSignatureBytes) {
+    return absl::InvalidArgumentError(absl::StrCat("enrolment_signature: must be ",
+                                                   limits::kSignatureBytes, " bytes or absent, is ",
+                                                   options.enrolment_signature.size()));
+  }
+  const crypto::IdentityPublicKey& self = options.identity->public_key();
+  absl::Status enrolled = CheckInRosterFile(options.policy, self);
+  if (enrolled.ok()) enrolled = CheckEnrolment(options.policy, self, options.enrolment_signature);
+  if (enrolled.ok()) return enrolled;
+  return MakeError(absl::StatusCode::kInvalidArgument, ReasonOf(enrolled),
+                   absl::StrCat("this client itself: ", enrolled.message()));
 }
 
 absl::string_view Describe(v1::Refused::Scope scope) {
@@ -65,6 +85,37 @@ struct ParticipantProtocol::State {
     context.policy = std::move(options.policy);
     context.task_id = std::move(options.task_id);
     context.model_hash = options.model_hash;
+    context.enrolment_signature = std::move(options.enrolment_signature);
+  }
+  ~State() { ForgetSent(); }
+
+  // ---- The journal ----
+
+  // FAILED_PRECONDITION with REASON_STATE_REFUSED. `answered` is asked only afterwards: this
+  // session may be the one that answered.
+  absl::Status Replay(const std::vector<std::string>& journal) {
+    for (size_t i = 0; i < journal.size(); ++i) {
+      const absl::Status replayed = ReplayEntry(journal[i]);
+      if (replayed.ok()) continue;
+      return MakeError(absl::StatusCode::kFailedPrecondition, v1::REASON_STATE_REFUSED,
+                       absl::StrCat("the saved state of the session cannot be taken up again: "
+                                    "entry ",
+                                    i, ": ", replayed.message()));
+    }
+    context.input_ready = false;
+    return absl::OkStatus();
+  }
+
+  absl::Status ReplayEntry(const std::string& bytes) {
+    absl::StatusOr<Event> event = ParseJournalEntry(bytes);
+    if (!event.ok()) return event.status();
+    std::visit([&](auto&& one) { On(std::move(one)); }, *std::move(event));
+    return CheckReplayed(bytes, std::exchange(effects, {}));
+  }
+
+  bool WantsInput() const {
+    return std::holds_alternative<AwaitingShares>(phase) ||
+           std::holds_alternative<AwaitingSurvivors>(phase);
   }
 
   // ---- Events ----
@@ -73,17 +124,19 @@ struct ParticipantProtocol::State {
     const v1::ServerMessage& message = event.message;
     switch (message.message_case()) {
       case v1::ServerMessage::kOffer:
-        return Advance(message.offer(), AdvertiseKeys, v1::OUTCOME_OFFER);
+        return Advance(message, message.offer(), AdvertiseKeys, v1::OUTCOME_OFFER);
       case v1::ServerMessage::kRoster:
-        return OnRoster(message.roster());
+        return OnRoster(message);
       case v1::ServerMessage::kNeighbours:
-        return Advance(message.neighbours(), ShareKeys, v1::OUTCOME_ROSTER);
+        return Advance(message, message.neighbours(), ShareKeys, v1::OUTCOME_ROSTER);
       case v1::ServerMessage::kShares:
-        return Advance(message.shares(), MaskInput, v1::OUTCOME_SHARES);
+        return Advance(message, message.shares(), MaskInput, v1::OUTCOME_SHARES);
       case v1::ServerMessage::kSurvivors:
-        return OnSurvivors(message.survivors());
+        return OnSurvivors(message);
+      case v1::ServerMessage::kConsistency:
+        return OnConsistency(message);
       case v1::ServerMessage::kResult:
-        return Advance(message.result(), CheckResult, v1::OUTCOME_RESULT);
+        return Advance(message, message.result(), CheckResult, v1::OUTCOME_RESULT);
       case v1::ServerMessage::kAccepted:
         return OnAccepted(message.accepted());
       case v1::ServerMessage::kRefused:
@@ -93,15 +146,26 @@ struct ParticipantProtocol::State {
         return;
       case v1::ServerMessage::kWaiting:
         return;
-      case v1::ServerMessage::kConsistency:
-        return Decline(Declined(v1::REASON_UNSUPPORTED,
-                                "signatures of the consistency check, which is not part of this "
-                                "session"));
       case v1::ServerMessage::kChallenge:
       case v1::ServerMessage::MESSAGE_NOT_SET:
         return Decline(
             Declined(v1::REASON_MALFORMED, "a message that has no place within a session"));
     }
+  }
+
+  void On(InputEncoded event) {
+    if (!WantsInput()) return;
+    if (context.input_digest.value_or(event.input_digest) != event.input_digest) {
+      return Decline(Declined(v1::REASON_CONFLICT,
+                              "the input is not the one that was encoded before in this session"));
+    }
+    if (!context.input_digest.has_value()) {
+      context.input_digest = event.input_digest;
+      effects.push_back(RememberInput(event.input_digest));
+    }
+    if (std::exchange(context.input_ready, true)) return;
+    const auto* phase_now = std::get_if<AwaitingSurvivors>(&phase);
+    if (phase_now != nullptr) effects.push_back(BeginUpload(*phase_now, context));
   }
 
   void On(UploadAcknowledged event) {
@@ -146,10 +210,9 @@ struct ParticipantProtocol::State {
                      absl::StrCat("the aggregator refused the download: ", event.detail)));
   }
 
-  void On(CancelRequested) {
-    SendWithdraw(v1::REASON_CANCELLED, "cancelled by the caller");
-    Finish(
-        MakeError(absl::StatusCode::kCancelled, v1::REASON_CANCELLED, "cancelled by the caller"));
+  void On(CancelRequested event) {
+    SendWithdraw(event.reason, event.detail);
+    Finish(MakeError(absl::StatusCode::kCancelled, event.reason, event.detail));
   }
 
   // ---- Messages ----
@@ -157,7 +220,7 @@ struct ParticipantProtocol::State {
   // Takes `message` through its round if the client waits for it. A message of a round that is
   // over is the aggregator's resend and changes nothing; one that is ahead of its time is refused.
   template <typename P, typename Next, typename Message>
-  void Advance(const Message& message,
+  void Advance(const v1::ServerMessage& whole, const Message& message,
                absl::StatusOr<Next> (*round)(P, const Message&, SessionContext&, Effects&),
                v1::Outcome outcome) {
     if (phase.index() > IndexOf<P>()) return;
@@ -171,36 +234,88 @@ struct ParticipantProtocol::State {
     phase = *std::move(next);
     last_outcome = outcome;
     // The round is closed, so what was sent for it need not be sent again; what is sent now may.
-    unacknowledged.reset();
+    ForgetSent();
     for (const Effect& effect : effects) {
       if (const auto* send = std::get_if<Send>(&effect)) unacknowledged = send->message;
     }
+    // The result is asked for again after a restart.
+    if (outcome == v1::OUTCOME_RESULT) return;
+    effects.insert(effects.begin(),
+                   RememberOutcome(whole, unacknowledged.has_value() ? &*unacknowledged : nullptr));
   }
 
-  void OnRoster(const v1::RosterAnnouncement& announcement) {
+  void OnRoster(const v1::ServerMessage& message) {
+    const v1::RosterAnnouncement& announcement = message.roster();
     // A resume before the entries arrived brings the roster again.
     if (const auto* phase_now = std::get_if<AwaitingNeighbours>(&phase)) {
       const absl::Status same = CheckSameRoster(phase_now->roster_root, announcement);
       return same.ok() ? void() : Decline(same);
     }
     // The outcome is taken in only with the entries that follow.
-    Advance(announcement, CheckRoster, v1::OUTCOME_OFFER);
+    Advance(message, announcement, CheckRoster, v1::OUTCOME_OFFER);
   }
 
-  void OnSurvivors(const v1::SurvivorSet& survivors) {
-    const AwaitingResult* answered = std::get_if<AwaitingResult>(&phase);
-    if (const auto* phase_now = std::get_if<AwaitingDownload>(&phase)) {
-      answered = &phase_now->answered;
+  bool malicious() const { return context.header.tier() == v1::TIER_MALICIOUS; }
+
+  // The survivor set that this session is bound to; null before there is one.
+  const TakenSurvivors* taken_survivors() const {
+    if (const auto* signed_one = std::get_if<AwaitingConsistency>(&phase)) {
+      return &signed_one->survivors;
     }
-    if (answered == nullptr) return Advance(survivors, AnswerSurvivors, v1::OUTCOME_SURVIVORS);
-    const absl::Status same = CheckSameSurvivors(*answered, survivors);
-    if (!same.ok()) Decline(same);
+    if (const auto* answered = std::get_if<AwaitingResult>(&phase)) return &answered->survivors;
+    const auto* download = std::get_if<AwaitingDownload>(&phase);
+    return download == nullptr ? nullptr : &download->survivors;
+  }
+
+  void OnSurvivors(const v1::ServerMessage& message) {
+    const v1::SurvivorSet& survivors = message.survivors();
+    if (const TakenSurvivors* taken = taken_survivors()) {
+      const absl::Status same = CheckSameSurvivors(*taken, survivors);
+      return same.ok() ? void() : Decline(same);
+    }
+    if (malicious()) return Advance(message, survivors, SignSurvivors, v1::OUTCOME_SURVIVORS);
+    Advance(message, survivors, AnswerSurvivors, v1::OUTCOME_SURVIVORS);
+  }
+
+  void OnConsistency(const v1::ServerMessage& message) {
+    if (malicious()) {
+      return Advance(message, message.consistency(), CheckSignatures, v1::OUTCOME_CONSISTENCY);
+    }
+    Decline(Declined(v1::REASON_UNSUPPORTED,
+                     "signatures of the consistency check, which is not part of this session"));
+  }
+
+  // The latest round for which this client can have sent anything. An upload needs both the shares
+  // and the input.
+  v1::Round sent_round() const {
+    if (taken_survivors() != nullptr) {
+      return std::holds_alternative<AwaitingConsistency>(phase) ? v1::ROUND_CONSISTENCY_CHECK
+                                                                : v1::ROUND_UNMASKING;
+    }
+    if (std::holds_alternative<AwaitingSurvivors>(phase)) {
+      return context.input_digest.has_value() ? v1::ROUND_MASKED_INPUT_COLLECTION
+                                              : v1::ROUND_SHARE_KEYS;
+    }
+    if (std::holds_alternative<AwaitingShares>(phase)) return v1::ROUND_SHARE_KEYS;
+    return std::holds_alternative<AwaitingOffer>(phase) ? v1::ROUND_UNSPECIFIED
+                                                        : v1::ROUND_ADVERTISE_KEYS;
   }
 
   void OnAccepted(const v1::Accepted& accepted) {
-    if (unacknowledged.has_value() && RoundOf(*unacknowledged) == accepted.round()) {
-      unacknowledged.reset();
+    if (accepted.round() > sent_round()) {
+      return Decline(
+          Declined(v1::REASON_STATE_REFUSED,
+                   absl::StrCat("the aggregator has this client's message of ",
+                                v1::Round_Name(accepted.round()),
+                                ", which is later than anything that this client's state has sent: "
+                                "the state was restored from an older copy")));
     }
+    if (unacknowledged.has_value() && RoundOf(*unacknowledged) == accepted.round()) ForgetSent();
+  }
+
+  void ForgetSent() {
+    if (unacknowledged.has_value()) EraseShares(*unacknowledged);
+    unacknowledged.reset();
   }
 
   void OnRefused(const v1::Refused& refused) {
@@ -212,6 +327,8 @@ struct ParticipantProtocol::State {
 
   // Whether the refusal of one message leaves this client nothing to wait for.
   bool EndsTheSession(const v1::Refused& refused) {
+    // Somebody else speaks for this identity now.
+    if (refused.reason() == v1::REASON_DISPLACED) return true;
     // The transport waits and steps Reconnected.
     if (refused.retry_after_ms() > 0) return false;
     if (refused.reason() != v1::REASON_LATE) return true;
@@ -221,8 +338,8 @@ struct ParticipantProtocol::State {
       return false;
     }
     // Others answered in time: the input is in the sum, and the result is for this client too.
-    if (RoundOf(*unacknowledged) == v1::ROUND_UNMASKING) {
-      unacknowledged.reset();
+    if (taken_survivors() != nullptr) {
+      ForgetSent();
       return false;
     }
     return true;
@@ -255,7 +372,7 @@ struct ParticipantProtocol::State {
   // Nothing secret outlives the session.
   void End() {
     phase = Ended{};
-    unacknowledged.reset();
+    ForgetSent();
     context.rounding_seed.reset();
   }
 
@@ -271,7 +388,15 @@ absl::StatusOr<ParticipantProtocol> ParticipantProtocol::Create(ParticipantOptio
   if (options.identity == nullptr) return absl::InvalidArgumentError("identity: must be there");
   const absl::Status valid = v1::ValidateTaskId(options.task_id);
   if (!valid.ok()) return valid;
-  return ParticipantProtocol(std::make_unique<State>(std::move(options)));
+  const absl::Status enrolled = CheckEnrolled(options);
+  if (!enrolled.ok()) return enrolled;
+  const std::vector<std::string> journal = std::move(options.journal);
+  auto answered = std::move(options.answered);
+  auto state = std::make_unique<State>(std::move(options));
+  const absl::Status replayed = state->Replay(journal);
+  if (!replayed.ok()) return replayed;
+  state->context.answered = std::move(answered);
+  return ParticipantProtocol(std::move(state));
 }
 
 ParticipantProtocol::ParticipantProtocol(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -287,18 +412,23 @@ Effects ParticipantProtocol::Step(Event event) {
   return effects;
 }
 
+Effects ParticipantProtocol::TakeReplayed() {
+  Effects again;
+  if (state_->WantsInput()) again.push_back(EncodeInput{header().vector()});
+  return again;
+}
+
 std::string ParticipantProtocol::session_id() const { return header().session_id(); }
 
 v1::Outcome ParticipantProtocol::last_outcome() const { return state_->last_outcome; }
 
 absl::StatusOr<v1::UploadClose> ParticipantProtocol::CloseUpload(const crypto::Digest& digest) {
-  const crypto::Digest* transcript = nullptr;
+  const TakenSurvivors* taken = state_->taken_survivors();
+  const crypto::Digest* transcript = taken == nullptr ? nullptr : &taken->transcript;
   if (const auto* phase = std::get_if<AwaitingSurvivors>(&state_->phase)) {
     transcript = &phase->cohort.transcript;
-  } else if (const auto* answered = std::get_if<AwaitingResult>(&state_->phase)) {
-    transcript = &answered->transcript;
   }
-  if (transcript == nullptr) {
+  if (transcript == nullptr || !state_->context.input_ready) {
     return absl::FailedPreconditionError("no upload is under way in this session");
   }
   if (state_->closed_digest.value_or(digest) != digest) {

@@ -94,23 +94,46 @@ struct AwaitingSurvivors {
   std::shared_ptr<const MaskingPlan> plan;
 };
 
-// The one survivor set of this session is answered: no secret is left.
-struct AwaitingResult {
+// The one survivor set that this client signs and answers in this session.
+struct TakenSurvivors {
   crypto::Digest transcript;
-  std::string survivors;  // The bitmap of U3 as it was answered.
+  std::string bitmap;     // Of U3, as it was shown.
   uint32_t included = 0;  // |U3|
+
+  crypto::Digest Root() const { return crypto::SurvivorRoot(transcript, crypto::AsBytes(bitmap)); }
+};
+
+// What the answer reveals of one client: of b if it survived, of m if it dropped out.
+struct DueShare {
+  uint32_t owner = 0;
+  bool survived = false;
+  crypto::SecretBuffer share;
+};
+
+// The survivor set is taken, and in the malicious tier signed. The shares that it does not ask for
+// are gone.
+struct AwaitingConsistency {
+  Cohort cohort;
+  TakenSurvivors survivors;
+  std::vector<DueShare> due;  // Ascending by owner.
+};
+
+// The survivor set is answered: no secret is left.
+struct AwaitingResult {
+  TakenSurvivors survivors;
 };
 
 struct AwaitingDownload {
-  AwaitingResult answered;
+  TakenSurvivors survivors;
   v1::SessionResult result;
 };
 
 struct Ended {};
 
-// In the order of time.
-using Phase = std::variant<AwaitingOffer, AwaitingRoster, AwaitingNeighbours, AwaitingShares,
-                           AwaitingSurvivors, AwaitingResult, AwaitingDownload, Ended>;
+// In the order of time. AwaitingConsistency is passed over in the semi-honest tier.
+using Phase =
+    std::variant<AwaitingOffer, AwaitingRoster, AwaitingNeighbours, AwaitingShares,
+                 AwaitingSurvivors, AwaitingConsistency, AwaitingResult, AwaitingDownload, Ended>;
 
 }  // namespace veilsum::client
 

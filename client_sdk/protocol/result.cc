@@ -18,17 +18,15 @@ namespace {
 
 absl::Status Refused(absl::string_view text) { return Declined(v1::REASON_RESULT_REFUSED, text); }
 
-absl::Status CheckAnnounced(const AwaitingResult& phase, const v1::SessionResult& result,
+absl::Status CheckAnnounced(const TakenSurvivors& survivors, const v1::SessionResult& result,
                             const v1::SessionHeader& header) {
   const absl::Status valid = v1::ValidateSessionResult(result);
   if (!valid.ok()) return Refused(valid.message());
-  if (result.included() != phase.included) {
+  if (result.included() != survivors.included) {
     return Refused(absl::StrCat("the result is of ", result.included(), " inputs, there were ",
-                                phase.included, " survivors"));
+                                survivors.included, " survivors"));
   }
-  const crypto::Digest root =
-      crypto::SurvivorRoot(phase.transcript, crypto::AsBytes(phase.survivors));
-  if (result.survivor_root() != crypto::AsStringView(root)) {
+  if (result.survivor_root() != crypto::AsStringView(survivors.Root())) {
     return Refused("the result is of other survivors than those this client answered for");
   }
   const uint64_t expected = PackedBytes(header.vector());
@@ -58,17 +56,17 @@ v1::DownloadResultRequest RequestDownload(const SessionContext& context,
 
 absl::StatusOr<AwaitingDownload> CheckResult(AwaitingResult phase, const v1::SessionResult& result,
                                              SessionContext& context, Effects& effects) {
-  const absl::Status announced = CheckAnnounced(phase, result, context.header);
+  const absl::Status announced = CheckAnnounced(phase.survivors, result, context.header);
   if (!announced.ok()) return announced;
   if (ResultIsForParticipants(context.header)) {
     effects.push_back(
-        DownloadResult{RequestDownload(context, phase.transcript), result.total_bytes()});
+        DownloadResult{RequestDownload(context, phase.survivors.transcript), result.total_bytes()});
   } else {
     Finished finished;
     finished.included = result.included();
     effects.push_back(std::move(finished));
   }
-  return AwaitingDownload{std::move(phase), result};
+  return AwaitingDownload{std::move(phase.survivors), result};
 }
 
 absl::Status CheckDownload(const AwaitingDownload& phase, absl::string_view packed) {

@@ -58,6 +58,16 @@ absl::StatusOr<uint32_t> FindSelf(const std::vector<crypto::RosterSeat>& seats,
   return static_cast<uint32_t>(seat - seats.begin());
 }
 
+// "… every identity in its roster file, if it has one".
+absl::Status CheckVouchedFor(const std::vector<crypto::RosterSeat>& seats,
+                             const SessionPolicy& policy) {
+  for (const crypto::RosterSeat& seat : seats) {
+    absl::Status vouched = CheckInRosterFile(policy, seat.identity);
+    if (!vouched.ok()) return vouched;
+  }
+  return absl::OkStatus();
+}
+
 absl::Status CheckSize(size_t clients, const v1::SessionHeader& header) {
   if (clients >= header.min_survivors() && clients <= header.max_clients()) return absl::OkStatus();
   return Refused(absl::StrCat("the roster has ", clients, " clients, the header allows ",
@@ -82,6 +92,8 @@ absl::StatusOr<AwaitingNeighbours> CheckRoster(AwaitingRoster phase,
   if (!status.ok()) return status;
   const auto seats = ParseSeats(announcement.roster());
   if (!seats.ok()) return seats.status();
+  status = CheckVouchedFor(*seats, context.policy);
+  if (!status.ok()) return status;
   const auto own_position = FindSelf(*seats, context.identity->public_key(), phase.keys.entry_hash);
   if (!own_position.ok()) return own_position.status();
 

@@ -8,6 +8,7 @@
 #ifndef VEILSUM_CLIENT_SDK_PROTOCOL_ROUNDS_H_
 #define VEILSUM_CLIENT_SDK_PROTOCOL_ROUNDS_H_
 
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -27,12 +28,18 @@ struct SessionContext {
   SessionPolicy policy;
   std::string task_id;
   std::optional<crypto::Digest> model_hash;
+  std::string enrolment_signature;                      // 64 bytes, or empty.
+  std::function<bool(const crypto::Digest&)> answered;  // ParticipantOptions.
 
   // From the offer on.
   v1::SessionHeader header;
   crypto::Digest header_hash{};
   // From the roster on.
   std::optional<crypto::RandomSeed> rounding_seed;
+
+  // Of the one input of this session, once it is encoded, before or after a restart.
+  std::optional<crypto::Digest> input_digest;
+  bool input_ready = false;  // It is encoded, and there since the last restart.
 };
 
 // This client leaves because of what the aggregator sent.
@@ -58,12 +65,26 @@ absl::StatusOr<AwaitingSurvivors> MaskInput(AwaitingShares phase,
                                             const v1::DeliveredShares& delivered,
                                             SessionContext& context, Effects& effects);
 
-// Round 4, Unmasking.
+// To do once the shares are in (the phase) and the input is ready.
+StartUpload BeginUpload(const AwaitingSurvivors& phase, const SessionContext& context);
+
+// Round 3, ConsistencyCheck: malicious tier.
+absl::StatusOr<AwaitingConsistency> SignSurvivors(AwaitingSurvivors phase,
+                                                  const v1::SurvivorSet& survivors,
+                                                  SessionContext& context, Effects& effects);
+absl::StatusOr<AwaitingResult> CheckSignatures(AwaitingConsistency phase,
+                                               const v1::ConsistencySignatures& signatures,
+                                               SessionContext& context, Effects& effects);
+
+// Round 4, Unmasking. Semi-honest tier: the survivors are answered at once.
 absl::StatusOr<AwaitingResult> AnswerSurvivors(AwaitingSurvivors phase,
                                                const v1::SurvivorSet& survivors,
                                                SessionContext& context, Effects& effects);
-// OK if these are the survivors that were answered. The latch of docs/protocol.md, "Round 4".
-absl::Status CheckSameSurvivors(const AwaitingResult& phase, const v1::SurvivorSet& survivors);
+// OK if these are the survivors that were taken. The latch of docs/protocol.md, "Round 4".
+absl::Status CheckSameSurvivors(const TakenSurvivors& taken, const v1::SurvivorSet& survivors);
+
+// REASON_ALREADY_ANSWERED if this client ever helped unmask a sum for the header's model.
+absl::Status CheckNotAnswered(const SessionContext& context, const v1::SessionHeader& header);
 
 // The end: appends DownloadResult, or Finished where the result is not for participants.
 absl::StatusOr<AwaitingDownload> CheckResult(AwaitingResult phase, const v1::SessionResult& result,

@@ -141,7 +141,7 @@ v1::SignedMessage SignBody(const SessionContext& context, const crypto::Digest& 
 absl::StatusOr<AwaitingShares> ShareKeys(AwaitingNeighbours phase,
                                          const v1::NeighbourEntries& entries,
                                          SessionContext& context, Effects& effects) {
-  const auto public_keys = CheckNeighbourEntries(phase, context.header_hash, entries);
+  const auto public_keys = CheckNeighbourEntries(phase, context, entries);
   if (!public_keys.ok()) return public_keys.status();
 
   absl::StatusOr<SharedKeys> shared = ShareWithHolders(phase.keys, phase.cohort, *public_keys);

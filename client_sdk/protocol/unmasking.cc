@@ -3,11 +3,13 @@
 
 // docs/protocol.md, "Round 4, Unmasking": the local checks, and the one answer of this session.
 
+#include "client_sdk/protocol/unmasking.h"
+
 #include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "client_sdk/protocol/rounds.h"
+#include "client_sdk/protocol/erase.h"
 #include "crypto/transcript/bitmap.h"
 #include "proto/validate.h"
 
@@ -57,67 +59,90 @@ absl::Status CheckCounts(const Cohort& cohort, const std::vector<bool>& survivor
   return absl::OkStatus();
 }
 
-// One share of `owner`: of b if it survived, of m if it dropped out, never both. None where the
-// ciphertext could not be opened.
-void Reveal(const crypto::Party& owner, bool survived, const HeldShares& held,
-            v1::Unmasking& body) {
-  const crypto::SecretBuffer& share = survived ? held.of_b : held.of_m;
-  if (share.size() == 0) return;
-  v1::RevealedShare& revealed = *body.add_shares();
-  revealed.set_owner(owner.position);
-  (survived ? revealed.mutable_self_mask_share() : revealed.mutable_mask_key_share())
-      ->assign(crypto::ToString(ExposeSecret(share)));
-}
-
-void RevealOwn(const AwaitingSurvivors& phase, v1::Unmasking& body) {
-  if (!phase.cohort.counts_itself) return;
-  v1::RevealedShare& revealed = *body.add_shares();
-  revealed.set_owner(phase.cohort.self.position);
-  revealed.set_self_mask_share(crypto::ToString(ExposeSecret(phase.own_share_of_b)));
-}
-
-// "It then reveals, ascending by owner, for each neighbour in U2 …; on the complete graph also its
-// own share of b."
-v1::Unmasking RevealShares(const AwaitingSurvivors& phase, const std::vector<bool>& survivors) {
-  v1::Unmasking body;
-  bool own_due = true;
-  for (size_t i = 0; i < phase.cohort.neighbours.size(); ++i) {
-    const crypto::Party& neighbour = phase.cohort.neighbours[i];
-    if (own_due && neighbour.position > phase.cohort.self.position) {
-      RevealOwn(phase, body);
-      own_due = false;
-    }
-    if (!phase.sharers[neighbour.position]) continue;
-    Reveal(neighbour, survivors[neighbour.position], phase.held[i], body);
+// "… for each neighbour in U2: the share of b if that neighbour is in U3, the share of m if not,
+// never both; on the complete graph also its own share of b. Shares it could not open are left
+// out." Takes them out of `phase`, with which the others die.
+std::vector<DueShare> TakeDue(AwaitingSurvivors& phase, const std::vector<bool>& survivors) {
+  std::vector<DueShare> due;
+  due.reserve(phase.held.size() + 1);
+  for (size_t i = 0; i < phase.held.size(); ++i) {
+    const uint32_t owner = phase.cohort.neighbours[i].position;
+    const bool survived = survivors[owner];
+    crypto::SecretBuffer& share = survived ? phase.held[i].of_b : phase.held[i].of_m;
+    if (share.size() != 0) due.push_back(DueShare{owner, survived, std::move(share)});
   }
-  if (own_due) RevealOwn(phase, body);
-  return body;
+  if (phase.cohort.counts_itself) {
+    const uint32_t self = phase.cohort.self.position;
+    const auto after =
+        std::find_if(due.begin(), due.end(), [&](const DueShare& one) { return one.owner > self; });
+    due.insert(after, DueShare{self, true, std::move(phase.own_share_of_b)});
+  }
+  return due;
+}
+
+void Assign(std::string& text, const crypto::SecretBuffer& share) {
+  const absl::string_view bytes = crypto::AsStringView(ExposeSecret(share));
+  text.assign(bytes.data(), bytes.size());
+}
+
+// "It then reveals, ascending by owner, …"
+std::string EncodeUnmasking(const std::vector<DueShare>& due) {
+  v1::Unmasking body;
+  for (const DueShare& one : due) {
+    v1::RevealedShare& revealed = *body.add_shares();
+    revealed.set_owner(one.owner);
+    Assign(one.survived ? *revealed.mutable_self_mask_share() : *revealed.mutable_mask_key_share(),
+           one.share);
+  }
+  std::string encoded = body.SerializeAsString();
+  EraseShares(body);
+  return encoded;
 }
 
 }  // namespace
 
-absl::StatusOr<AwaitingResult> AnswerSurvivors(AwaitingSurvivors phase,
-                                               const v1::SurvivorSet& message,
-                                               SessionContext& context, Effects& effects) {
+absl::StatusOr<AwaitingConsistency> TakeSurvivors(AwaitingSurvivors phase,
+                                                  const v1::SurvivorSet& message,
+                                                  const SessionContext& context) {
+  // An input that was never made is in no sum.
+  if (!context.input_digest.has_value()) {
+    return Refused("the survivors include this client, which has not uploaded its input");
+  }
   const absl::StatusOr<std::vector<bool>> survivors = CheckSurvivors(phase, message);
   if (!survivors.ok()) return survivors.status();
   const absl::Status counts = CheckCounts(phase.cohort, *survivors, context.header.min_survivors());
   if (!counts.ok()) return counts;
+  const auto included =
+      static_cast<uint32_t>(std::count(survivors->begin(), survivors->end(), true));
+  TakenSurvivors taken{phase.cohort.transcript, message.survivors(), included};
+  std::vector<DueShare> due = TakeDue(phase, *survivors);
+  return AwaitingConsistency{std::move(phase.cohort), std::move(taken), std::move(due)};
+}
 
+absl::StatusOr<AwaitingResult> RevealShares(AwaitingConsistency phase,
+                                            const SessionContext& context, Effects& effects) {
+  // Another session of this client may have answered since the offer.
+  const absl::Status first = CheckNotAnswered(context, context.header);
+  if (!first.ok()) return first;
   Send send;
   *send.message.mutable_unmasking() =
       SignBody(context, phase.cohort.transcript, crypto::ProtocolRound::kUnmasking,
-               RevealShares(phase, *survivors).SerializeAsString());
+               EncodeUnmasking(phase.due));
   effects.push_back(std::move(send));
-  // All other shares die with the phase.
-  return AwaitingResult{
-      phase.cohort.transcript, message.survivors(),
-      static_cast<uint32_t>(std::count(survivors->begin(), survivors->end(), true))};
+  return AwaitingResult{std::move(phase.survivors)};
 }
 
-absl::Status CheckSameSurvivors(const AwaitingResult& phase, const v1::SurvivorSet& message) {
-  if (message.survivors() == phase.survivors) return absl::OkStatus();
-  return Refused("the aggregator showed two different survivor sets; only the first was answered");
+absl::StatusOr<AwaitingResult> AnswerSurvivors(AwaitingSurvivors phase,
+                                               const v1::SurvivorSet& survivors,
+                                               SessionContext& context, Effects& effects) {
+  absl::StatusOr<AwaitingConsistency> taken = TakeSurvivors(std::move(phase), survivors, context);
+  if (!taken.ok()) return taken.status();
+  return RevealShares(*std::move(taken), context, effects);
+}
+
+absl::Status CheckSameSurvivors(const TakenSurvivors& taken, const v1::SurvivorSet& message) {
+  if (message.survivors() == taken.bitmap) return absl::OkStatus();
+  return Refused("the aggregator showed two different survivor sets; only the first one counts");
 }
 
 }  // namespace veilsum::client

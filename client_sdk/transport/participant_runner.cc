@@ -14,7 +14,8 @@ namespace veilsum::client {
 absl::StatusOr<std::shared_ptr<ParticipantRunner>> ParticipantRunner::Create(
     RunnerOptions options) {
   ParticipantOptions wanted{options.identity.get(), std::move(options.session_secret),
-                            options.policy, options.task_id, options.model_hash};
+                            options.policy,         options.task_id,
+                            options.model_hash,     options.enrolment_signature};
   absl::StatusOr<ParticipantProtocol> protocol = ParticipantProtocol::Create(std::move(wanted));
   if (!protocol.ok()) return protocol.status();
   return std::make_shared<SessionDriver>(std::move(options), *std::move(protocol));

@@ -56,9 +56,10 @@ struct RunnerOptions {
   std::shared_ptr<const crypto::IdentityKeyPair> identity;
   crypto::SessionSecret session_secret;  // Fresh and random for each runner.
   uint64_t backoff_seed = 0;             // Random, so that clients do not come back in step.
-  SessionPolicy policy;                  // Leave its dimension alone.
+  SessionPolicy policy;                  // Leave `expected.dimension` alone.
   std::string task_id;
   std::optional<crypto::Digest> model_hash;
+  std::string enrolment_signature;  // 64 bytes, for the entry; or empty.
 
   absl::Span<const float> update;  // Not owned; outlives `done`.
   uint64_t weight = 1;

@@ -58,6 +58,8 @@ class ParticipantRunnerTest : public testing::Test {
     options.channel = MakeChannel(aggregator_.channel_options());
     options.pool = &pool_;
     options.identity = identity_;
+    options.policy.least_tier = v1::TIER_SEMI_HONEST;
+    options.policy.least_min_survivors = 2;
     options.task_id = "task";
     options.update = update_;
     return options;

@@ -225,7 +225,7 @@ void SessionDriver::Encoded(absl::StatusOr<EncodedInput> encoded) {
   if (options_.observe_quantised != nullptr) {
     options_.observe_quantised(protocol_.header(), *input_);
   }
-  UploadIfReady();
+  Step(InputEncoded{InputDigest(*input_)});
 }
 
 void SessionDriver::Carry(StartUpload upload) {

@@ -51,6 +51,7 @@ class SessionDriver final : public ParticipantRunner,
 
   void Step(Event event);
   void Carry(Effects effects);
+  void Carry(const Remember&) {}
   void Carry(Send send);
   void Carry(EncodeInput encode);
   void Carry(StartUpload upload);

@@ -64,6 +64,13 @@ crypto::SessionSecret Cast::session_secret(uint32_t client) const {
       [&](absl::Span<uint8_t> out) { FillFrom(seed_, "session secret", client, out); });
 }
 
+client::SessionPolicy PolicyOf(const Scenario&) {
+  client::SessionPolicy policy;
+  policy.least_tier = v1::TIER_SEMI_HONEST;
+  policy.least_min_survivors = 2;
+  return policy;
+}
+
 std::vector<float> UpdateOf(const Scenario& scenario, uint32_t client) {
   std::vector<float> update(scenario.dimension());
   QuickRandom random(scenario.seed() * 1'000'003 + client);

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "client_sdk/protocol/session_policy.h"
 #include "crypto/primitives/identity.h"
 #include "crypto/primitives/secret.h"
 #include "proto/session.pb.h"
@@ -41,6 +42,9 @@ class Cast {
   std::vector<std::shared_ptr<const crypto::IdentityKeyPair>> identities_;  // Ascending.
   std::unique_ptr<crypto::IdentityKeyPair> somebody_else_;
 };
+
+// What the clients insist on: the scenario's own tier, and any cohort.
+client::SessionPolicy PolicyOf(const Scenario& scenario);
 
 // The first elements are one-hot, so that a sum which counts somebody twice or not at all shows
 // where; the rest is random. Some elements are beyond the clip.

@@ -16,9 +16,10 @@
 namespace veilsum::scenarios {
 namespace {
 
-client::ParticipantProtocol MakeProtocol(const Cast& cast, uint32_t client) {
+client::ParticipantProtocol MakeProtocol(const Scenario& scenario, const Cast& cast,
+                                         uint32_t client) {
   client::ParticipantOptions options{&cast.identity(client), cast.session_secret(client),
-                                     client::SessionPolicy{}, kTaskId, std::nullopt};
+                                     PolicyOf(scenario), kTaskId};
   return client::ParticipantProtocol::Create(std::move(options)).value();
 }
 
@@ -31,7 +32,7 @@ ClientNode::ClientNode(const Scenario& scenario, const Cast& cast, uint32_t clie
       script_(scenario.script(client)),
       options_(options),
       interposer_(scenario, cast, client, blackboard),
-      protocol_(MakeProtocol(cast, client)) {}
+      protocol_(MakeProtocol(scenario, cast, client)) {}
 
 // ---- The control stream ----
 
@@ -92,6 +93,8 @@ void ClientNode::Say(v1::ClientMessage message) {
 void ClientNode::Carry(const client::EncodeInput& encode) {
   spec_ = encode.spec;
   rounding_seed_ = protocol_.rounding_seed().Clone();
+  // Made again when the upload begins, so that a thousand clients' inputs are not there at once.
+  Step(client::InputEncoded{client::InputDigest(Input())});
 }
 
 void ClientNode::Carry(client::Finished finished) {

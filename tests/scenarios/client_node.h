@@ -76,6 +76,7 @@ class ClientNode {
   enum class UploadStep { kNone, kOpen, kAwaitProceed, kData, kClose, kAwaitReceipt };
 
   void Step(client::Event event);
+  void Carry(const client::Remember&) {}
   void Carry(client::Send send);
   void Carry(const client::EncodeInput& encode);
   void Carry(client::StartUpload upload);

@@ -56,6 +56,7 @@ client::RunnerOptions GrpcClient::MakeOptions(std::shared_ptr<grpc::Channel> cha
   options.pool = &pool;
   options.identity = cast_.shared_identity(client_);
   options.backoff_seed = scenario_.seed() + client_;
+  options.policy = PolicyOf(scenario_);
   options.task_id = kTaskId;
   options.update = update_;
   options.weight = WeightOfCaller(scenario_, client_);

@@ -181,7 +181,7 @@ void AddBadOffersAndRosters(BadSteps& bad) {
   const auto kOffer = v1::ServerMessage::kOffer;
   bad.ToClient("bad_header_wrong_modulus", 0, kOffer, v1::REASON_HEADER_REFUSED,
                header([](v1::SessionHeader& h) { h.mutable_vector()->set_modulus_bits(20); }));
-  bad.ToClient("bad_header_malicious_tier", 0, kOffer, v1::REASON_UNSUPPORTED,
+  bad.ToClient("bad_header_malicious_tier", 0, kOffer, v1::REASON_HEADER_REFUSED,
                header([](v1::SessionHeader& h) { h.set_tier(v1::TIER_MALICIOUS); }));
   bad.ToClient("bad_header_one_survivor", 0, kOffer, v1::REASON_HEADER_REFUSED,
                header([](v1::SessionHeader& h) { h.set_min_survivors(1); }));

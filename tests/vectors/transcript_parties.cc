@@ -42,6 +42,8 @@ struct Parties::Client {
 Parties::Parties(const Json& cast) {
   const std::string header_bytes = FromHex(cast.at("header"));
   const auto header = Parse<v1::SessionHeader>(header_bytes);
+  client::SessionPolicy policy;
+  policy.least_tier = header.tier();
   for (const Json& one : cast.at("clients")) {
     const std::string seed = FromHex(one.at("identity_seed"));
     const std::string secret = FromHex(one.at("session_secret"));
@@ -52,7 +54,7 @@ Parties::Parties(const Json& cast) {
     client->protocol =
         client::ParticipantProtocol::Create(
             {&client->identity, crypto::SessionSecret::FromBytes(crypto::AsBytes(secret)).value(),
-             client::SessionPolicy{}, header.task_id(), std::nullopt})
+             policy, header.task_id()})
             .value();
     clients_.push_back(std::move(client));
   }
@@ -200,6 +202,7 @@ void Parties::StepClient(uint32_t client, client::Event event, Json& emitted) {
                                             self.protocol->rounding_seed())
                            .value()
                            .values;
+      StepClient(client, client::InputEncoded{client::InputDigest(*self.quantised)}, emitted);
     } else if (const auto* upload = std::get_if<client::StartUpload>(&effect)) {
       emitted.push_back(MakeUpload(client, *upload));
     } else if (const auto* download = std::get_if<client::DownloadResult>(&effect)) {

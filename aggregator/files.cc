@@ -8,8 +8,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <fstream>
-#include <iterator>
 #include <system_error>
 
 #include "absl/strings/str_cat.h"
@@ -36,6 +34,18 @@ absl::Status WriteAll(int descriptor, absl::string_view contents, const std::str
   return absl::OkStatus();
 }
 
+absl::StatusOr<std::string> ReadAll(int descriptor, const std::string& path) {
+  std::string contents;
+  char block[1 << 14];
+  while (true) {
+    const ssize_t got = read(descriptor, block, sizeof(block));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return FileError(absl::StatusCode::kInvalidArgument, "read", path);
+    if (got == 0) return contents;
+    contents.append(block, static_cast<size_t>(got));
+  }
+}
+
 absl::Status Write(const std::string& path, absl::string_view contents, int flags, mode_t mode) {
   const int descriptor = open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | flags, mode);
   if (descriptor < 0) {
@@ -53,13 +63,11 @@ absl::Status Write(const std::string& path, absl::string_view contents, int flag
 }  // namespace
 
 absl::StatusOr<std::string> ReadFile(const std::string& path) {
-  errno = 0;
-  std::ifstream file(path, std::ios::binary);
-  std::string contents{std::istreambuf_iterator<char>(file), {}};
+  const int descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) return FileError(absl::StatusCode::kInvalidArgument, "read", path);
   // A folder opens, but cannot be read.
-  if (!file.is_open() || errno != 0) {
-    return FileError(absl::StatusCode::kInvalidArgument, "read", path);
-  }
+  absl::StatusOr<std::string> contents = ReadAll(descriptor, path);
+  close(descriptor);
   return contents;
 }
 

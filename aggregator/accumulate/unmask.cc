@@ -11,6 +11,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/types/span.h"
+#include "aggregator/protocol/dealer_blame.h"
 #include "crypto/primitives/constant_time.h"
 #include "crypto/primitives/key_agreement.h"
 #include "crypto/primitives/secret.h"
@@ -18,7 +19,6 @@
 #include "crypto/sharing/shamir.h"
 #include "crypto/transcript/key_schedule.h"
 #include "crypto/transcript/transcript.h"
-#include "proto/reason_status.h"
 
 namespace veilsum::aggregator {
 namespace {
@@ -63,12 +63,6 @@ class CoefficientCache {
   std::map<Indices, Entry> sets_;
 };
 
-absl::Status DealerCheated(const Party& dealer, absl::string_view what) {
-  return MakeError(absl::StatusCode::kFailedPrecondition, v1::REASON_DEALER_CHEATED,
-                   absl::StrCat("the client at position ", dealer.position, " (identity ",
-                                dealer.identity.ToHex(), ") dealt shares that do not give ", what));
-}
-
 // Shares that match their digests but no secret: the dealer's doing. A bad index set: ours.
 template <class Secret>
 absl::StatusOr<Secret> ReconstructSecret(const UnmaskPlan& plan, const CoefficientCache& cache,
@@ -81,7 +75,7 @@ absl::StatusOr<Secret> ReconstructSecret(const UnmaskPlan& plan, const Coefficie
                                             dealer.position));
   }
   absl::StatusOr<Secret> secret = crypto::Reconstruct<Secret>(*coefficients, shares);
-  if (!secret.ok()) return DealerCheated(dealer, what);
+  if (!secret.ok()) return BlameDealer(dealer.position, what);
   return secret;
 }
 
@@ -94,7 +88,7 @@ absl::StatusOr<MaskStream> RecoverSelfMask(const UnmaskPlan& plan, const Coeffic
   if (!seed.ok()) return seed.status();
   if (!crypto::ConstantTimeEqual(crypto::SelfMaskCommitment(plan.header_hash, task.identity, *seed),
                                  task.commitment)) {
-    return DealerCheated(owner, kWhat);
+    return BlameDealer(owner.position, kWhat);
   }
   return MaskStream(crypto::DeriveSelfMaskStreamSeed(*seed, plan.transcript, owner));
 }
@@ -107,7 +101,7 @@ absl::StatusOr<crypto::MaskPrivateKey> RecoverMaskKey(const UnmaskPlan& plan,
   const auto m = ReconstructSecret<crypto::MaskPrivateSeed>(plan, cache, task.shares, owner, kWhat);
   if (!m.ok()) return m.status();
   crypto::MaskKeyPair pair = crypto::DeriveMaskKeyPair(*m);
-  if (pair.public_key != task.mask_public_key) return DealerCheated(owner, kWhat);
+  if (pair.public_key != task.mask_public_key) return BlameDealer(owner.position, kWhat);
   return std::move(pair.private_key);
 }
 

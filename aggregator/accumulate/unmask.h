@@ -34,8 +34,8 @@ class LeftoverMasks {
 // Reconstructs every b and m of the plan, checks b against its commitment and m against the mask
 // public key, and agrees the pairwise seeds again.
 //
-// Error with REASON_DEALER_CHEATED naming the first dealer whose shares, though each matches its
-// digest, do not give what it advertised; INTERNAL for a plan that is not well-formed.
+// Error of BlameDealer (dealer_blame.h) naming the first dealer whose shares, though each matches
+// its digest, do not give what it advertised; INTERNAL for a plan that is not well-formed.
 absl::StatusOr<LeftoverMasks> RecoverMasks(const UnmaskPlan& plan, const ParallelFor& parallel_for);
 
 struct Unmasked {

@@ -34,8 +34,8 @@ void RefuseEntry(SessionState& state, const IdentityPublicKey& from, MessageResu
 
 // A resend of what holds the seat already, or other bytes.
 void AnswerSeated(SessionState& state, const Member& member, const v1::AdvertiseKeys& message) {
-  if (member.advertised.entry() == message.entry() &&
-      member.advertised.signature() == message.signature()) {
+  if (member.advertised->entry() == message.entry() &&
+      member.advertised->signature() == message.signature()) {
     AcceptAgain(state, member.identity, kPhase);
     return;
   }
@@ -141,9 +141,9 @@ void TakeSeat(SessionState& state, AdvertiseKeysPhase& phase, AdvertiseKeysRecei
   Digest commitment;
   std::copy(entry.self_mask_commitment().begin(), entry.self_mask_commitment().end(),
             commitment.begin());
-  Member member{
-      event.from,  std::move(event.message), entry_hash, *channel_key, *mask_key, commitment, {},
-      std::nullopt};
+  auto advertised = std::make_shared<const v1::AdvertiseKeys>(std::move(event.message));
+  Member member{event.from, std::move(advertised), entry_hash, *channel_key, *mask_key, commitment,
+                {},         std::nullopt};
   phase.seats.emplace(event.from, std::move(member));
   Accept(state, event.from, kPhase);
 }
@@ -162,6 +162,19 @@ MessagePtr MakeRoster(const std::vector<crypto::RosterSeat>& seats) {
   });
 }
 
+v1::ServerMessage MakeNeighbourEntries(const Directory& directory, uint32_t position) {
+  v1::ServerMessage message;
+  v1::NeighbourEntries* entries = message.mutable_neighbours();
+  entries->mutable_neighbours()->Reserve(static_cast<int>(directory.places.places()));
+  directory.places.ForEach(position, [&](uint32_t peer) {
+    if (peer == position) return;
+    v1::NeighbourEntries::Neighbour* neighbour = entries->add_neighbours();
+    neighbour->set_position(peer);
+    *neighbour->mutable_advertised() = *directory.advertised[peer];
+  });
+  return message;
+}
+
 absl::StatusOr<Cohort> FormCohort(const SessionState& state, AdvertiseKeysPhase phase) {
   const uint32_t clients = static_cast<uint32_t>(phase.seats.size());
   const absl::StatusOr<crypto::GraphParameters> parameters =
@@ -170,19 +183,24 @@ absl::StatusOr<Cohort> FormCohort(const SessionState& state, AdvertiseKeysPhase 
 
   std::vector<Member> members;
   std::vector<crypto::RosterSeat> seats;
+  std::vector<std::shared_ptr<const v1::AdvertiseKeys>> advertised;
   members.reserve(clients);
   seats.reserve(clients);
+  advertised.reserve(clients);
   // The map's order is the roster's: strictly ascending by identity.
   for (auto& [identity, member] : phase.seats) {
     seats.push_back({identity, member.entry_hash});
+    advertised.push_back(member.advertised);
     members.push_back(std::move(member));
   }
   const Digest transcript = crypto::TranscriptDigest(state.header_hash, crypto::RosterRoot(seats));
   const absl::StatusOr<crypto::NeighbourGraph> graph =
       DrawGraph(state.header, clients, parameters->degree, transcript);
   if (!graph.ok()) return graph.status();
-  return Cohort{std::move(members), transcript, *parameters,
-                SharingPlaces(*graph, state.header.graph() == v1::GRAPH_RULE_COMPLETE),
+  const bool complete = state.header.graph() == v1::GRAPH_RULE_COMPLETE;
+  auto directory = std::make_shared<const Directory>(
+      Directory{std::move(advertised), SharingPlaces(*graph, complete)});
+  return Cohort{std::move(members), transcript, *parameters, std::move(directory),
                 MakeRoster(seats)};
 }
 
@@ -254,23 +272,19 @@ void Close(SessionState& state, AdvertiseKeysPhase phase) {
   for (uint32_t position = 0; position < clients; ++position) {
     const IdentityPublicKey& identity = state.MemberAt(position).identity;
     SendTo(state, identity, state.cohort->roster);
-    SendTo(state, identity, MakeNeighbourEntries(*state.cohort, position));
+    SendNeighbourEntries(state, position);
   }
-  state.phase = ShareKeysPhase{std::vector<DealtShares>(clients), PlaceCounts(clients), 0, clients};
+  state.phase =
+      ShareKeysPhase{std::vector<std::string>(clients), std::vector<ShareDigests>(clients),
+                     PlaceCounts(clients), 0, clients};
   StartPhase(state, Phase::kShareKeys, clients);
 }
 
-MessagePtr MakeNeighbourEntries(const Cohort& cohort, uint32_t position) {
-  return MakeMessage([&](v1::ServerMessage& message) {
-    v1::NeighbourEntries* entries = message.mutable_neighbours();
-    entries->mutable_neighbours()->Reserve(static_cast<int>(cohort.places.places()));
-    cohort.places.ForEach(position, [&](uint32_t peer) {
-      if (peer == position) return;
-      v1::NeighbourEntries::Neighbour* neighbour = entries->add_neighbours();
-      neighbour->set_position(peer);
-      *neighbour->mutable_advertised() = cohort.members[peer].advertised;
-    });
-  });
+void SendNeighbourEntries(SessionState& state, uint32_t position) {
+  SendLater(state, state.MemberAt(position).identity,
+            [directory = state.cohort->directory, position] {
+              return MakeNeighbourEntries(*directory, position);
+            });
 }
 
 }  // namespace veilsum::aggregator

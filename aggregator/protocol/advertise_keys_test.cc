@@ -3,6 +3,9 @@
 
 // Conversations in round 0.
 
+#include <optional>
+#include <vector>
+
 #include "aggregator/protocol/conversation_testing.h"
 #include "aggregator/protocol/session_protocol.h"
 #include "crypto/transcript/transcript.h"
@@ -84,7 +87,7 @@ TEST(AdvertiseKeysTest, SharesOneRosterMessageAmongAll) {
   const v1::ServerMessage* roster = nullptr;
   for (const Effect& effect : talk.effects) {
     const Send* send = std::get_if<Send>(&effect);
-    if (send == nullptr || !send->message->has_roster()) continue;
+    if (send == nullptr || !send->Message()->has_roster()) continue;
     if (roster == nullptr) roster = send->message.get();
     EXPECT_EQ(send->message.get(), roster);
   }
@@ -192,6 +195,52 @@ void ExpectBadKey(const std::function<void(Conversation&, v1::AdvertiseKeysEntry
   talk.Advertise(2);
   talk.Step(DeadlinePassed{Phase::kAdvertiseKeys});
   EXPECT_EQ(talk.protocol().shape().clients, 2u);
+}
+
+TEST(AdvertiseKeysTest, RefusesWhomNobodyVouchesFor) {
+  Conversation talk(TestHeader(4));
+  const std::string vouched(64, 'v');
+  talk.enrolment = [&](const IdentityPublicKey& identity, absl::Span<const uint8_t> signature) {
+    EXPECT_EQ(identity, talk.client(0).id());
+    if (crypto::ToString(signature) == vouched) return absl::OkStatus();
+    return absl::PermissionDeniedError("not of our roster");
+  };
+  // Only entries that are their client's are worth a check.
+  v1::AdvertiseKeys forged = talk.Advertisement(0);
+  forged.set_signature(std::string(64, 'x'));
+  talk.Step(AdvertiseKeysReceived{talk.client(0).id(), forged});
+  ExpectReply(talk, MessageResult::kBadSignature, v1::REASON_BAD_SIGNATURE);
+
+  v1::AdvertiseKeysEntry entry = talk.Entry(0);
+  const auto advertise = [&](const std::string& signature) {
+    entry.set_enrolment_signature(signature);
+    talk.Step(AdvertiseKeysReceived{talk.client(0).id(), talk.SignEntry(0, entry)});
+  };
+  for (const std::string& signature : {std::string(), std::string(64, 'w')}) {
+    advertise(signature);
+    ExpectReply(talk, MessageResult::kNotMember, v1::REASON_NOT_A_MEMBER);
+    EXPECT_EQ(talk.TheReply().detail, "not of our roster");
+    EXPECT_FALSE(talk.protocol().HasSeat(talk.client(0).id()));
+  }
+  EXPECT_THAT(talk.Dropped(), IsEmpty());
+  advertise(vouched);
+  ExpectReply(talk, MessageResult::kAccepted, v1::REASON_UNSPECIFIED);
+}
+
+// One at a time, when they are written: together they are n · k entries.
+TEST(AdvertiseKeysTest, MakesNeighboursEntriesLateAndAlwaysTheSame) {
+  std::optional<Conversation> talk(TestHeader(4));
+  talk->ToShareKeys();
+  std::vector<Send> sends;
+  for (const Effect& effect : talk->effects) {
+    const Send* send = std::get_if<Send>(&effect);
+    if (send != nullptr && send->message == nullptr) sends.push_back(*send);
+  }
+  ASSERT_EQ(sends.size(), 4u);
+  const std::string first = sends[1].Message()->SerializeAsString();
+  EXPECT_EQ(sends[1].Message()->neighbours().neighbours_size(), 3);
+  talk.reset();  // The session may be gone by then.
+  EXPECT_EQ(sends[1].Message()->SerializeAsString(), first);
 }
 
 TEST(AdvertiseKeysTest, DropsBadKeys) {

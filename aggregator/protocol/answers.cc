@@ -41,6 +41,7 @@ std::optional<Phase> PresentPhase(const SessionState& state) {
   if (state.In<AdvertiseKeysPhase>() != nullptr) return Phase::kAdvertiseKeys;
   if (state.In<ShareKeysPhase>() != nullptr) return Phase::kShareKeys;
   if (state.In<MaskedInputPhase>() != nullptr) return Phase::kMaskedInputCollection;
+  if (state.In<ConsistencyCheckPhase>() != nullptr) return Phase::kConsistencyCheck;
   if (state.In<UnmaskingPhase>() != nullptr) return Phase::kUnmasking;
   return std::nullopt;
 }
@@ -67,6 +68,11 @@ void SendTo(SessionState& state, const IdentityPublicKey& to, MessagePtr message
   state.effects.emplace_back(Send{to, std::move(message)});
 }
 
+void SendLater(SessionState& state, const IdentityPublicKey& to,
+               std::function<v1::ServerMessage()> make) {
+  state.effects.emplace_back(Send{to, nullptr, std::move(make)});
+}
+
 void DropMember(SessionState& state, uint32_t position, Phase phase, Drop drop) {
   Member& member = state.MemberAt(position);
   state.effects.emplace_back(ClientDropped{member.identity, phase, drop.reason, drop.detail});
@@ -74,14 +80,25 @@ void DropMember(SessionState& state, uint32_t position, Phase phase, Drop drop) 
   member.dropped = std::move(drop);
 }
 
-void DropSender(SessionState& state, uint32_t position, Phase phase, Drop drop) {
-  state.effects.emplace_back(Reply{state.MemberAt(position).identity, phase,
-                                   MessageResult::kMalformed, drop.reason, drop.detail,
-                                   /*dropped=*/true});
+void DropSender(SessionState& state, uint32_t position, Phase phase, MessageResult result,
+                Drop drop) {
+  state.effects.emplace_back(Reply{state.MemberAt(position).identity, phase, result, drop.reason,
+                                   drop.detail, /*dropped=*/true});
   DropMember(state, position, phase, std::move(drop));
 }
 
-void Abort(SessionState& state, v1::Reason reason, std::string detail) {
+void ReportSilent(SessionState& state, const FixedSets& sets, Phase phase,
+                  absl::string_view detail) {
+  ForEachSurvivor(state, sets, [&](Member& member) {
+    if (member.silent || member.AcceptedIn(phase).has_value()) return;
+    member.silent = true;
+    state.effects.emplace_back(ClientDropped{member.identity, phase, v1::REASON_NO_ANSWER,
+                                             std::string(detail), /*keeps_seat=*/true});
+  });
+}
+
+void Abort(SessionState& state, v1::Reason reason, std::string detail,
+           std::optional<IdentityPublicKey> blamed) {
   EndedPhase ended;
   ended.reason = reason;
   ended.detail = detail;
@@ -97,7 +114,7 @@ void Abort(SessionState& state, v1::Reason reason, std::string detail) {
     }
   }
   state.phase = std::move(ended);
-  state.effects.emplace_back(Finished{reason, std::move(detail), {}});
+  state.effects.emplace_back(Finished{reason, std::move(detail), {}, blamed});
 }
 
 void StartPhase(SessionState& state, Phase phase, uint32_t expected) {

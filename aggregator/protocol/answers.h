@@ -7,6 +7,7 @@
 #define VEILSUM_AGGREGATOR_PROTOCOL_ANSWERS_H_
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -38,19 +39,36 @@ void AcceptAgain(SessionState& state, const IdentityPublicKey& to, Phase phase);
 // Nothing changes.
 void Refuse(SessionState& state, Reply reply);
 void SendTo(SessionState& state, const IdentityPublicKey& to, MessagePtr message);
+// make() as Send::make.
+void SendLater(SessionState& state, const IdentityPublicKey& to,
+               std::function<v1::ServerMessage()> make);
 
 // The seat is lost; the phase's own books are the caller's to keep.
 void DropMember(SessionState& state, uint32_t position, Phase phase, Drop drop);
 // The same, as the outcome of the member's message.
-void DropSender(SessionState& state, uint32_t position, Phase phase, Drop drop);
+void DropSender(SessionState& state, uint32_t position, Phase phase, MessageResult result,
+                Drop drop);
+// Those of U3 whose message of this phase has not come. They keep their seats.
+void ReportSilent(SessionState& state, const FixedSets& sets, Phase phase,
+                  absl::string_view detail);
 
 // Tells every seat, and ends the session.
-void Abort(SessionState& state, v1::Reason reason, std::string detail);
+void Abort(SessionState& state, v1::Reason reason, std::string detail,
+           std::optional<IdentityPublicKey> blamed = std::nullopt);
 
 void StartPhase(SessionState& state, Phase phase, uint32_t expected);
 
 // The least time has passed and the target fraction of `expected` answered.
 bool TargetReached(const SessionState& state, Phase phase, uint32_t answered, uint32_t expected);
+
+// visit(Member&) for those of U3 that have their seat, by position.
+template <class Visit>
+void ForEachSurvivor(SessionState& state, const FixedSets& sets, const Visit& visit) {
+  for (uint32_t position = 0; position < sets.survivors.size(); ++position) {
+    Member& member = state.MemberAt(position);
+    if (sets.survivors[position] && !member.dropped.has_value()) visit(member);
+  }
+}
 
 // ---- Checks: true or a value, or the message was refused ----
 

@@ -10,6 +10,7 @@
 #include "crypto/primitives/labels.h"
 #include "crypto/primitives/random.h"
 #include "crypto/primitives/transcript_hash.h"
+#include "crypto/transcript/bitmap.h"
 #include "gtest/gtest.h"
 #include "proto/limits.h"
 #include "proto/vector_arithmetic.h"
@@ -59,8 +60,19 @@ v1::SessionHeader TestHeader(uint32_t max_clients) {
   return header;
 }
 
+v1::SessionHeader MaliciousHeader(uint32_t max_clients) {
+  v1::SessionHeader header = TestHeader(max_clients);
+  header.set_tier(v1::TIER_MALICIOUS);
+  header.set_corruption_rate(0.1);
+  header.set_min_survivors(3);
+  header.mutable_deadlines()->set_consistency_check_ms(1000);
+  return header;
+}
+
 Conversation::Conversation(v1::SessionHeader header, double target_fraction)
     : admits([](const IdentityPublicKey&) { return true; }),
+      enrolment(
+          [](const IdentityPublicKey&, absl::Span<const uint8_t>) { return absl::OkStatus(); }),
       header_bytes_(header.SerializeAsString()) {
   for (uint32_t i = 0; i < header.max_clients(); ++i) clients_.push_back(MakeClient(i));
   std::sort(clients_.begin(), clients_.end(),
@@ -69,6 +81,10 @@ Conversation::Conversation(v1::SessionHeader header, double target_fraction)
   options.header_bytes = header_bytes_;
   for (ClosingRule& rule : options.closing) rule.target_fraction = target_fraction;
   options.admits = [this](const IdentityPublicKey& identity) { return admits(identity); };
+  options.enrolment = [this](const IdentityPublicKey& identity,
+                             absl::Span<const uint8_t> signature) {
+    return enrolment(identity, signature);
+  };
   auto protocol = SessionProtocol::Create(std::move(options));
   EXPECT_TRUE(protocol.ok()) << protocol.status();
   protocol_.emplace(*std::move(protocol));
@@ -156,6 +172,17 @@ v1::ShareKeys Conversation::ShareKeysBody(uint32_t i) {
   return body;
 }
 
+v1::ConsistencyCheck Conversation::ConsistencyCheck(uint32_t i,
+                                                    const std::vector<bool>& survivors) const {
+  v1::ConsistencyCheck message;
+  const Digest root = crypto::SurvivorRoot(*protocol_->transcript(),
+                                           crypto::AsBytes(crypto::EncodeBitmap(survivors)));
+  const crypto::Signature signature =
+      crypto::Sign(clients_[i].identity, crypto::kLabelSurvivorSignature, root);
+  message.set_survivor_root_signature(ToText(signature.bytes()));
+  return message;
+}
+
 v1::Unmasking Conversation::UnmaskingBody(uint32_t i, const std::vector<bool>& survivors) {
   v1::Unmasking body;
   for (uint32_t owner = 0; owner < size(); ++owner) {
@@ -225,6 +252,10 @@ const Effects& Conversation::Upload(uint32_t i) {
   return Step(FoldFinished{client(i).id()});
 }
 
+const Effects& Conversation::SignSurvivors(uint32_t i, const std::vector<bool>& survivors) {
+  return Step(ConsistencyCheckReceived{client(i).id(), ConsistencyCheck(i, survivors)});
+}
+
 const Effects& Conversation::UnmaskBody(uint32_t i, const v1::Unmasking& body) {
   return Step(UnmaskingReceived{
       client(i).id(), SignBody(i, crypto::ProtocolRound::kUnmasking, body.SerializeAsString())});
@@ -254,12 +285,20 @@ void Conversation::ToMaskedInput() {
   for (uint32_t i = 0; i < size(); ++i) Share(i);
 }
 
-void Conversation::ToUnmasking(const std::vector<bool>& survivors) {
+void Conversation::ToSurvivors(const std::vector<bool>& survivors) {
   ToMaskedInput();
   for (uint32_t i = 0; i < size(); ++i) {
     if (survivors[i]) Upload(i);
   }
   if (Find<PhaseStarted>() == nullptr) Step(DeadlinePassed{Phase::kMaskedInputCollection});
+}
+
+void Conversation::ToUnmasking(const std::vector<bool>& survivors) {
+  ToSurvivors(survivors);
+  if (protocol_->header().tier() != v1::TIER_MALICIOUS) return;
+  for (uint32_t i = 0; i < size(); ++i) {
+    if (survivors[i]) SignSurvivors(i, survivors);
+  }
 }
 
 // ---- What happened ----

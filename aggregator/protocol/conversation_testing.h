@@ -14,6 +14,8 @@
 #include <utility>
 #include <vector>
 
+#include "absl/status/status.h"
+#include "absl/types/span.h"
 #include "aggregator/protocol/events.h"
 #include "aggregator/protocol/session_protocol.h"
 #include "crypto/primitives/identity.h"
@@ -27,6 +29,9 @@ namespace veilsum::aggregator {
 
 // Complete graph, γ = δ = 0, n_min = 2, one element, for both audiences.
 v1::SessionHeader TestHeader(uint32_t max_clients);
+// The same in the malicious tier, γ = 0.1, n_min = 3: one client may be corrupted, t = 3 of 4, 4
+// of 5.
+v1::SessionHeader MaliciousHeader(uint32_t max_clients);
 
 struct TestClient {
   crypto::IdentityKeyPair identity;
@@ -52,12 +57,15 @@ class Conversation {
   uint32_t size() const { return static_cast<uint32_t>(clients_.size()); }
   // Who may take part; everybody unless changed.
   std::function<bool(const IdentityPublicKey&)> admits;
+  // Who is vouched for; everybody unless changed.
+  std::function<absl::Status(const IdentityPublicKey&, absl::Span<const uint8_t>)> enrolment;
 
   // ---- Messages of a client that follows the protocol ----
   v1::AdvertiseKeys Advertisement(uint32_t i) const;
   v1::AdvertiseKeys SignEntry(uint32_t i, const v1::AdvertiseKeysEntry& entry) const;
   v1::AdvertiseKeysEntry Entry(uint32_t i) const;
   v1::ShareKeys ShareKeysBody(uint32_t i);
+  v1::ConsistencyCheck ConsistencyCheck(uint32_t i, const std::vector<bool>& survivors) const;
   v1::Unmasking UnmaskingBody(uint32_t i, const std::vector<bool>& survivors);
   v1::SignedMessage SignBody(uint32_t i, crypto::ProtocolRound round, std::string body) const;
   uint64_t UploadBytes() const;
@@ -72,6 +80,7 @@ class Conversation {
   const Effects& ShareBody(uint32_t i, const v1::ShareKeys& body);
   // Opens, completes and folds.
   const Effects& Upload(uint32_t i);
+  const Effects& SignSurvivors(uint32_t i, const std::vector<bool>& survivors);
   const Effects& Unmask(uint32_t i, const std::vector<bool>& survivors);
   const Effects& UnmaskBody(uint32_t i, const v1::Unmasking& body);
   const Effects& Withdraw(uint32_t i);
@@ -80,7 +89,9 @@ class Conversation {
   // ---- To a phase in which everybody took part so far ----
   void ToShareKeys();
   void ToMaskedInput();
-  // Those that survive upload; then the deadline.
+  // Those that survive upload; then the deadline. To ConsistencyCheck in the malicious tier.
+  void ToSurvivors(const std::vector<bool>& survivors);
+  // In the malicious tier all survivors sign.
   void ToUnmasking(const std::vector<bool>& survivors);
 
   // ---- What the last step did ----

@@ -170,13 +170,16 @@ struct Progress {
   uint32_t answered = 0;
   uint32_t expected = 0;
 };
-// The client is told by a Send of its own. One exception: NO_ANSWER in kUnmasking, where only the
-// answer is missing; the client's input is in the sum and it gets the result.
+// The client is told by a Send of its own. One exception: `keeps_seat`, with NO_ANSWER in
+// kConsistencyCheck and kUnmasking, where only the answer is missing. Such a client's input is in
+// the sum, it may still answer and it gets the result; so it may yet be dropped, once, for another
+// reason.
 struct ClientDropped {
   IdentityPublicKey who;
   Phase phase;
   v1::Reason reason;
   std::string detail = {};
+  bool keeps_seat = false;
 };
 // A client left by its own decision, with the reason and the words that it gave (at most
 // limits::kMaxDetailBytes, written by the client: show them as its claim). Comes besides the
@@ -203,10 +206,13 @@ struct Unmask {
 // The end. `reason` is REASON_UNSPECIFIED when the session completed; then `included` lists whose
 // inputs are in the sum, ascending. What clients say later is still answered (Reply, Send), and
 // nothing else happens any more.
+// `detail` goes to every client and to the log, and names clients by position alone. `blamed` is
+// the one whose doing the end was, if that is known: for the operator, and not for the log.
 struct Finished {
   v1::Reason reason = v1::REASON_UNSPECIFIED;
   std::string detail = {};
   std::vector<IdentityPublicKey> included;
+  std::optional<IdentityPublicKey> blamed = std::nullopt;
 };
 
 using Effect = std::variant<Reply, Send, PhaseStarted, PhaseClosed, Progress, ClientDropped,

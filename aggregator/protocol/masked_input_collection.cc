@@ -65,7 +65,8 @@ std::optional<uint32_t> FindUploader(SessionState& state, const UploadOpened& ev
 
 void DropUploader(SessionState& state, uint32_t position, std::string detail) {
   --state.In<MaskedInputPhase>()->expected;
-  DropSender(state, position, kPhase, {v1::REASON_BAD_UPLOAD, std::move(detail)});
+  DropSender(state, position, kPhase, MessageResult::kMalformed,
+             {v1::REASON_BAD_UPLOAD, std::move(detail)});
 }
 
 // Everything but the effects on the upload itself. True: fold it.
@@ -104,7 +105,8 @@ bool AcceptUpload(SessionState& state, const UploadCompleted& event) {
 std::string BelowThreshold(const Cohort& cohort, const MaskedInputPhase& phase) {
   uint32_t below = 0;
   for (uint32_t position = 0; position < cohort.clients(); ++position) {
-    if (phase.sharers[position] && phase.counted.Of(position) < cohort.threshold()) ++below;
+    if (phase.delivery->sharers[position] && phase.counted.Of(position) < cohort.threshold())
+      ++below;
   }
   if (below == 0) return "";
   return absl::StrCat(below, " clients have fewer than ", cohort.threshold(),
@@ -121,26 +123,19 @@ bool ShouldClose(const SessionState& state, const MaskedInputPhase& phase) {
          BelowThreshold(*state.cohort, phase).empty();
 }
 
-UnmaskingPhase BeginUnmasking(const SessionState& state, MaskedInputPhase phase) {
-  const Cohort& cohort = *state.cohort;
-  UnmaskingPhase next;
-  next.survivors.resize(cohort.clients());
+FixedSetsPtr FixSets(const Cohort& cohort, const MaskedInputPhase& phase) {
+  auto sets = std::make_shared<FixedSets>();
+  sets->sharers = phase.delivery->sharers;
+  sets->survivors.resize(cohort.clients());
   for (uint32_t position = 0; position < cohort.clients(); ++position) {
-    next.survivors[position] = phase.uploads[position] == UploadState::kCounted;
-    if (next.survivors[position] && !cohort.members[position].dropped.has_value()) ++next.expected;
-    if (phase.sharers[position]) ++next.secrets_missing;
-    // The clients have them now: who lost its shares lost its state, and is a dropout.
-    std::string().swap(phase.dealt[position].ciphertexts);
+    sets->survivors[position] = phase.uploads[position] == UploadState::kCounted;
   }
-  const std::string bitmap = crypto::EncodeBitmap(next.survivors);
-  next.sharers = std::move(phase.sharers);
-  next.dealt = std::move(phase.dealt);
-  next.survivor_root = crypto::SurvivorRoot(cohort.transcript, crypto::AsBytes(bitmap));
-  next.survivor_set = MakeMessage(
+  sets->included = phase.answered;
+  const std::string bitmap = crypto::EncodeBitmap(sets->survivors);
+  sets->survivor_root = crypto::SurvivorRoot(cohort.transcript, crypto::AsBytes(bitmap));
+  sets->survivor_set = MakeMessage(
       [&](v1::ServerMessage& message) { message.mutable_survivors()->set_survivors(bitmap); });
-  next.revealed.resize(cohort.clients());
-  next.share_counts.resize(cohort.clients());
-  return next;
+  return sets;
 }
 
 }  // namespace
@@ -207,7 +202,7 @@ void Receive(SessionState& state, FoldFinished event) {
     return;
   }
   phase->uploads[*position] = UploadState::kCounted;
-  phase->counted.Join(state.cohort->places, *position);
+  phase->counted.Join(state.cohort->places(), *position);
   ++phase->answered;
   Reply reply{event.from, kPhase, MessageResult::kAccepted};
   reply.upload_digest = member.AcceptedIn(kPhase);
@@ -237,7 +232,7 @@ void Close(SessionState& state, MaskedInputPhase phase) {
   const Cohort& cohort = *state.cohort;
   state.effects.emplace_back(PhaseClosed{kPhase, phase.answered});
   for (uint32_t position = 0; position < cohort.clients(); ++position) {
-    if (phase.sharers[position] && phase.uploads[position] != UploadState::kCounted &&
+    if (phase.delivery->sharers[position] && phase.uploads[position] != UploadState::kCounted &&
         !cohort.members[position].dropped.has_value()) {
       DropMember(state, position, kPhase,
                  {v1::REASON_NO_ANSWER, "no masked input came before the phase closed"});
@@ -254,15 +249,17 @@ void Close(SessionState& state, MaskedInputPhase phase) {
     Abort(state, v1::REASON_BELOW_THRESHOLD, std::move(below));
     return;
   }
-  UnmaskingPhase next = BeginUnmasking(state, std::move(phase));
-  for (uint32_t position = 0; position < cohort.clients(); ++position) {
-    if (next.survivors[position] && !cohort.members[position].dropped.has_value()) {
-      SendTo(state, cohort.members[position].identity, next.survivor_set);
-    }
+  FixedSetsPtr sets = FixSets(cohort, phase);
+  ForEachSurvivor(state, *sets, [&](const Member& member) {
+    SendTo(state, member.identity, sets->survivor_set);
+  });
+  // The ciphertexts end with this phase: who lost its shares lost its state, and is a dropout.
+  DigestsPtr digests = phase.delivery->digests;
+  if (state.header.tier() == v1::TIER_MALICIOUS) {
+    StartConsistencyCheck(state, std::move(sets), std::move(digests));
+  } else {
+    StartUnmasking(state, std::move(sets), std::move(digests), nullptr);
   }
-  const uint32_t expected = next.expected;
-  state.phase = std::move(next);
-  StartPhase(state, Phase::kUnmasking, expected);
 }
 
 }  // namespace veilsum::aggregator

@@ -225,8 +225,13 @@ TEST_F(MaskedInputTest, KeepsTheInputOfWhoLeavesAfterUploading) {
   talk.Withdraw(0);
   EXPECT_THAT(talk.Dropped(), ElementsAre(Pair(0, v1::REASON_WITHDREW)));
   talk.Withdraw(1);
+  // Of the stream's message, and no receipt for the upload.
+  ExpectReply(talk, MessageResult::kAccepted, v1::REASON_UNSPECIFIED);
+  EXPECT_FALSE(talk.TheReply().upload);
   Fold(1);
   ExpectReply(talk, MessageResult::kAccepted, v1::REASON_UNSPECIFIED);
+  EXPECT_TRUE(talk.TheReply().upload);
+  EXPECT_EQ(talk.TheReply().upload_digest, talk.UploadDigest(1));
   talk.Upload(2);
   talk.Upload(3);
   EXPECT_EQ(talk.Find<PhaseClosed>()->answered, 4u);

@@ -20,8 +20,8 @@ void WithdrawFrom(SessionState& state, AdvertiseKeysPhase& phase, const Identity
                   Drop drop);
 bool IsDone(const SessionState& state, const AdvertiseKeysPhase& phase);
 void Close(SessionState& state, AdvertiseKeysPhase phase);
-// The full entries of a client's neighbours.
-MessagePtr MakeNeighbourEntries(const Cohort& cohort, uint32_t position);
+// The full entries of its neighbours, made when they are written.
+void SendNeighbourEntries(SessionState& state, uint32_t position);
 
 // ---- share_keys.cc: round 1 ----
 
@@ -29,9 +29,8 @@ void Receive(SessionState& state, ShareKeysReceived event);
 void WithdrawFrom(SessionState& state, ShareKeysPhase& phase, uint32_t position);
 bool IsDone(const SessionState& state, const ShareKeysPhase& phase);
 void Close(SessionState& state, ShareKeysPhase phase);
-// U2 and the sealed shares for one of its clients.
-MessagePtr MakeDeliveredShares(const Cohort& cohort, const MaskedInputPhase& phase,
-                               uint32_t position);
+// U2 and the sealed shares for one of its clients, made when they are written.
+void SendDeliveredShares(SessionState& state, const MaskedInputPhase& phase, uint32_t position);
 
 // ---- masked_input_collection.cc: round 2 ----
 
@@ -47,10 +46,17 @@ void Close(SessionState& state, MaskedInputPhase phase);
 
 // ---- consistency_check.cc: round 3, malicious tier ----
 
+void StartConsistencyCheck(SessionState& state, FixedSetsPtr sets, DigestsPtr digests);
 void Receive(SessionState& state, const ConsistencyCheckReceived& event);
+void WithdrawFrom(SessionState& state, ConsistencyCheckPhase& phase, uint32_t position);
+bool IsDone(const SessionState& state, const ConsistencyCheckPhase& phase);
+void Close(SessionState& state, ConsistencyCheckPhase phase);
 
 // ---- unmasking.cc: round 4 ----
 
+// `signatures`: the message of round 3, null in the semi-honest tier.
+void StartUnmasking(SessionState& state, FixedSetsPtr sets, DigestsPtr digests,
+                    MessagePtr signatures);
 void Receive(SessionState& state, UnmaskingReceived event);
 void WithdrawFrom(SessionState& state, UnmaskingPhase& phase, uint32_t position);
 bool IsDone(const SessionState& state, const UnmaskingPhase& phase);

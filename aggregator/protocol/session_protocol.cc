@@ -31,12 +31,6 @@ absl::StatusOr<v1::SessionHeader> ParseHeader(const std::string& bytes) {
   if (!header.ParseFromString(bytes)) return Invalid("header: does not parse");
   const absl::Status status = v1::ValidateHeader(header);
   if (!status.ok()) return WithReason(status, v1::REASON_INVALID_ARGUMENT);
-  if (header.tier() == v1::TIER_MALICIOUS) {
-    return MakeError(absl::StatusCode::kUnimplemented, v1::REASON_UNSUPPORTED,
-                     "header.tier: the malicious tier is not available yet, since its "
-                     "ConsistencyCheck round is not; use TIER_SEMI_HONEST if an aggregator that "
-                     "follows the protocol may be assumed");
-  }
   return header;
 }
 
@@ -85,6 +79,8 @@ bool WithdrawMember(SessionState& state, uint32_t position, Phase phase, Drop dr
     WithdrawFrom(state, *share_keys, position);
   } else if (MaskedInputPhase* masked_input = state.In<MaskedInputPhase>()) {
     WithdrawFrom(state, *masked_input, position);
+  } else if (auto* consistency_check = state.In<ConsistencyCheckPhase>()) {
+    WithdrawFrom(state, *consistency_check, position);
   } else if (UnmaskingPhase* unmasking = state.In<UnmaskingPhase>()) {
     WithdrawFrom(state, *unmasking, position);
   }
@@ -166,6 +162,9 @@ bool CloseIfDone(SessionState& state) {
     StopUploads(state, *masked_input);
     if (!IsDone(state, *masked_input)) return false;
     Close(state, std::move(*masked_input));
+  } else if (auto* consistency_check = state.In<ConsistencyCheckPhase>()) {
+    if (!IsDone(state, *consistency_check)) return false;
+    Close(state, std::move(*consistency_check));
   } else if (UnmaskingPhase* unmasking = state.In<UnmaskingPhase>()) {
     if (!IsDone(state, *unmasking)) return false;
     Close(state, *unmasking);

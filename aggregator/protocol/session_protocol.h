@@ -43,8 +43,7 @@ struct SessionState;
 // Not thread-safe: one serial executor per session.
 class SessionProtocol {
  public:
-  // INVALID_ARGUMENT naming the field when the header is not valid; UNIMPLEMENTED for the
-  // malicious tier.
+  // INVALID_ARGUMENT naming the field when the header is not valid.
   static absl::StatusOr<SessionProtocol> Create(SessionOptions options);
 
   SessionProtocol(SessionProtocol&&) noexcept;

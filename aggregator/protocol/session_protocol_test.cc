@@ -19,6 +19,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Pair;
 
 const std::vector<bool> kAll = {true, true, true, true};
 
@@ -72,6 +73,12 @@ std::vector<std::string> Kinds(const std::vector<v1::ServerMessage>& messages) {
       case v1::ServerMessage::kShares:
         kinds.push_back("shares");
         break;
+      case v1::ServerMessage::kAccepted:
+        kinds.push_back(v1::Round_Name(message.accepted().round()));
+        break;
+      case v1::ServerMessage::kConsistency:
+        kinds.push_back("consistency");
+        break;
       case v1::ServerMessage::kSurvivors:
         kinds.push_back("survivors");
         break;
@@ -95,11 +102,17 @@ std::vector<std::string> Resumed(Conversation& talk, uint32_t i, v1::Outcome las
   return Kinds(talk.SentTo(i));
 }
 
+constexpr char kAdvertised[] = "ROUND_ADVERTISE_KEYS";
+constexpr char kShared[] = "ROUND_SHARE_KEYS";
+constexpr char kUploaded[] = "ROUND_MASKED_INPUT_COLLECTION";
+constexpr char kSigned[] = "ROUND_CONSISTENCY_CHECK";
+constexpr char kAnswered[] = "ROUND_UNMASKING";
+
 TEST(ResumeTest, GivesTheOfferBeforeTheRoster) {
   Conversation talk(TestHeader(4));
   talk.Advertise(0);
-  EXPECT_THAT(Resumed(talk, 0, v1::OUTCOME_NONE), ElementsAre("offer"));
-  EXPECT_THAT(Resumed(talk, 0, v1::OUTCOME_OFFER), IsEmpty());
+  EXPECT_THAT(Resumed(talk, 0, v1::OUTCOME_NONE), ElementsAre(kAdvertised, "offer"));
+  EXPECT_THAT(Resumed(talk, 0, v1::OUTCOME_OFFER), ElementsAre(kAdvertised));
   EXPECT_THAT(Resumed(talk, 1, v1::OUTCOME_NONE), ElementsAre("offer"));
   talk.Withdraw(0);
   EXPECT_THAT(Resumed(talk, 0, v1::OUTCOME_OFFER), ElementsAre("SCOPE_CLIENT REASON_WITHDREW"));
@@ -111,27 +124,47 @@ TEST(ResumeTest, GivesWhatTheClientLacks) {
   Conversation talk(TestHeader(4));
   talk.ToShareKeys();
   const auto neighbours = talk.SentTo(1)[1].SerializeAsString();
-  EXPECT_THAT(Resumed(talk, 1, v1::OUTCOME_NONE), ElementsAre("offer", "roster", "neighbours"));
-  EXPECT_EQ(talk.SentTo(1)[2].SerializeAsString(), neighbours);
-  EXPECT_THAT(Resumed(talk, 1, v1::OUTCOME_OFFER), ElementsAre("roster", "neighbours"));
-  EXPECT_THAT(Resumed(talk, 1, v1::OUTCOME_ROSTER), IsEmpty());
+  EXPECT_THAT(Resumed(talk, 1, v1::OUTCOME_NONE),
+              ElementsAre(kAdvertised, "offer", "roster", "neighbours"));
+  EXPECT_EQ(talk.SentTo(1)[3].SerializeAsString(), neighbours);
+  EXPECT_THAT(Resumed(talk, 1, v1::OUTCOME_OFFER),
+              ElementsAre(kAdvertised, "roster", "neighbours"));
+  EXPECT_THAT(Resumed(talk, 1, v1::OUTCOME_ROSTER), ElementsAre(kAdvertised));
 
   for (uint32_t i = 0; i < 4; ++i) talk.Share(i);
   const auto shares = talk.SentTo(1)[0].SerializeAsString();
-  EXPECT_THAT(Resumed(talk, 1, v1::OUTCOME_ROSTER), ElementsAre("shares"));
-  EXPECT_EQ(talk.SentTo(1)[0].SerializeAsString(), shares);
-  EXPECT_THAT(Resumed(talk, 1, v1::OUTCOME_SHARES), IsEmpty());
+  EXPECT_THAT(Resumed(talk, 1, v1::OUTCOME_ROSTER), ElementsAre(kShared, "shares"));
+  EXPECT_EQ(talk.SentTo(1)[1].SerializeAsString(), shares);
+  EXPECT_THAT(Resumed(talk, 1, v1::OUTCOME_SHARES), ElementsAre(kShared));
 
   for (uint32_t i = 0; i < 4; ++i) talk.Upload(i);
-  EXPECT_THAT(Resumed(talk, 1, v1::OUTCOME_SHARES), ElementsAre("survivors"));
-  EXPECT_THAT(Resumed(talk, 1, v1::OUTCOME_SURVIVORS), IsEmpty());
+  EXPECT_THAT(Resumed(talk, 1, v1::OUTCOME_SHARES), ElementsAre(kUploaded, "survivors"));
+  EXPECT_THAT(Resumed(talk, 1, v1::OUTCOME_SURVIVORS), ElementsAre(kUploaded));
 
   for (uint32_t i = 0; i < 4; ++i) talk.Unmask(i, kAll);
-  EXPECT_THAT(Resumed(talk, 1, v1::OUTCOME_SHARES), ElementsAre("survivors"));
+  EXPECT_THAT(Resumed(talk, 1, v1::OUTCOME_SHARES), ElementsAre(kAnswered, "survivors"));
   talk.Step(UnmaskFinished{UnmaskOutcome{crypto::Sha256({}), 2}});
-  EXPECT_THAT(Resumed(talk, 1, v1::OUTCOME_SHARES), ElementsAre("survivors", "result"));
-  EXPECT_THAT(Resumed(talk, 1, v1::OUTCOME_SURVIVORS), ElementsAre("result"));
-  EXPECT_THAT(Resumed(talk, 1, v1::OUTCOME_RESULT), IsEmpty());
+  EXPECT_THAT(Resumed(talk, 1, v1::OUTCOME_SHARES), ElementsAre(kAnswered, "survivors", "result"));
+  EXPECT_THAT(Resumed(talk, 1, v1::OUTCOME_CONSISTENCY), ElementsAre(kAnswered, "result"));
+  EXPECT_THAT(Resumed(talk, 1, v1::OUTCOME_RESULT), ElementsAre(kAnswered));
+}
+
+TEST(ResumeTest, GivesTheSignaturesInTheMaliciousTier) {
+  Conversation talk(MaliciousHeader(4));
+  talk.ToSurvivors(kAll);
+  talk.SignSurvivors(1, kAll);
+  EXPECT_THAT(Resumed(talk, 0, v1::OUTCOME_SHARES), ElementsAre(kUploaded, "survivors"));
+  EXPECT_THAT(Resumed(talk, 1, v1::OUTCOME_SURVIVORS), ElementsAre(kSigned));
+  for (uint32_t i : {0, 2, 3}) talk.SignSurvivors(i, kAll);
+  EXPECT_THAT(Resumed(talk, 0, v1::OUTCOME_SHARES),
+              ElementsAre(kSigned, "survivors", "consistency"));
+  EXPECT_THAT(Resumed(talk, 0, v1::OUTCOME_SURVIVORS), ElementsAre(kSigned, "consistency"));
+  EXPECT_THAT(Resumed(talk, 0, v1::OUTCOME_CONSISTENCY), ElementsAre(kSigned));
+  for (uint32_t i : {0, 1, 2, 3}) talk.Unmask(i, kAll);
+  talk.Step(UnmaskFinished{UnmaskOutcome{crypto::Sha256({}), 2}});
+  EXPECT_THAT(Resumed(talk, 0, v1::OUTCOME_SHARES),
+              ElementsAre(kAnswered, "survivors", "consistency", "result"));
+  EXPECT_THAT(Resumed(talk, 0, v1::OUTCOME_CONSISTENCY), ElementsAre(kAnswered, "result"));
 }
 
 TEST(ResumeTest, TellsWhyItIsOver) {
@@ -185,6 +218,29 @@ TEST(SessionProtocolTest, RefusesEverythingAfterTheEnd) {
     talk.Step(LeastTimePassed{phase});
     EXPECT_THAT(talk.effects, IsEmpty());
   }
+}
+
+TEST(SessionProtocolTest, TellsWhyAClientLeftInItsOwnWords) {
+  Conversation talk(TestHeader(4));
+  const auto expect_refusal = [&](uint32_t i, Phase phase) {
+    const ClientRefused* refused = talk.Find<ClientRefused>();
+    ASSERT_NE(refused, nullptr);
+    EXPECT_EQ(refused->who, talk.client(i).id());
+    EXPECT_EQ(refused->phase, phase);
+    EXPECT_EQ(refused->reason, v1::REASON_CANCELLED);
+    EXPECT_EQ(refused->detail, "bye");
+    EXPECT_THAT(talk.Dropped(), ElementsAre(Pair(i, v1::REASON_WITHDREW)));
+  };
+  talk.Withdraw(3);  // Has no seat, only the offer.
+  expect_refusal(3, Phase::kAdvertiseKeys);
+  talk.Withdraw(3);
+  EXPECT_EQ(talk.Find<ClientRefused>(), nullptr);
+  for (uint32_t i : {0, 1, 2}) talk.Advertise(i);
+  talk.Step(DeadlinePassed{Phase::kAdvertiseKeys});
+  talk.Withdraw(2);
+  expect_refusal(2, Phase::kShareKeys);
+  talk.Withdraw(2);
+  EXPECT_EQ(talk.Find<ClientRefused>(), nullptr);
 }
 
 TEST(SessionProtocolTest, RefusesAWithdrawalThatIsTooLongOrAStrangers) {

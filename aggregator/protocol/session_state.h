@@ -40,7 +40,7 @@ struct Drop {
 // One seat.
 struct Member {
   IdentityPublicKey identity;
-  v1::AdvertiseKeys advertised;
+  std::shared_ptr<const v1::AdvertiseKeys> advertised;
   Digest entry_hash;
   crypto::ChannelPublicKey channel_public_key;
   crypto::MaskPublicKey mask_public_key;
@@ -49,6 +49,9 @@ struct Member {
   // resend from a conflict.
   std::array<std::optional<Digest>, kPhases> accepted;
   std::optional<Drop> dropped;
+  // Reported as NO_ANSWER where only the answer is missing: it keeps its seat, and nobody waits for
+  // it any more.
+  bool silent = false;
 
   std::optional<Digest>& AcceptedIn(Phase phase) { return accepted[static_cast<size_t>(phase)]; }
   const std::optional<Digest>& AcceptedIn(Phase phase) const {
@@ -56,29 +59,58 @@ struct Member {
   }
 };
 
+// What everybody advertised and who holds whose shares. Never changes, so that a message that is
+// made late may hold on to it.
+struct Directory {
+  std::vector<std::shared_ptr<const v1::AdvertiseKeys>> advertised;  // By position.
+  SharingPlaces places;
+};
+
 // Everybody, from the closed roster on.
 struct Cohort {
   std::vector<Member> members;  // By position, so ascending by identity.
   Digest transcript;            // T1
   crypto::GraphParameters parameters;
-  SharingPlaces places;
+  std::shared_ptr<const Directory> directory;
   MessagePtr roster;
 
   uint32_t clients() const { return static_cast<uint32_t>(members.size()); }
   uint32_t threshold() const { return parameters.threshold; }
+  const SharingPlaces& places() const { return directory->places; }
   std::optional<uint32_t> PositionOf(const IdentityPublicKey& identity) const;
   crypto::Party PartyAt(uint32_t position) const { return {position, members[position].identity}; }
 };
 
-// What one dealer sent in ShareKeys, in the order of its places. Flat, since a session holds n · k
-// of them. The dealer's own place on the complete graph has zeros but for the self mask digest.
-struct DealtShares {
-  std::string ciphertexts;  // limits::kSealedSharesBytes each; freed once nobody can ask again.
-  std::vector<Digest> mask_key_share_digests;
-  std::vector<Digest> self_mask_share_digests;
+// The digests of what one dealer sent in ShareKeys, in the order of its places. The dealer's own
+// place on the complete graph has zeros but for the self mask.
+struct ShareDigests {
+  std::vector<Digest> mask_key;
+  std::vector<Digest> self_mask;
 
-  bool empty() const { return self_mask_share_digests.empty(); }
+  bool empty() const { return self_mask.empty(); }
 };
+// By dealer; empty for those outside U2.
+using DigestsPtr = std::shared_ptr<const std::vector<ShareDigests>>;
+
+// What DeliveredShares are made of. Never changes, so that a message that is made late may hold on
+// to it; the phase lets go of it when nobody can ask again.
+struct Delivery {
+  std::shared_ptr<const Directory> directory;
+  std::vector<bool> sharers;  // U2
+  // By dealer, limits::kSealedSharesBytes for each place. Flat, since a session holds n · k.
+  std::vector<std::string> ciphertexts;
+  DigestsPtr digests;
+};
+
+// What the closing of MaskedInputCollection fixed for good.
+struct FixedSets {
+  std::vector<bool> sharers;    // U2
+  std::vector<bool> survivors;  // U3
+  uint32_t included = 0;        // |U3|
+  MessagePtr survivor_set;
+  Digest survivor_root;
+};
+using FixedSetsPtr = std::shared_ptr<const FixedSets>;
 
 struct AdvertiseKeysPhase {
   std::map<IdentityPublicKey, Member> seats;
@@ -89,8 +121,10 @@ struct AdvertiseKeysPhase {
 };
 
 struct ShareKeysPhase {
-  std::vector<DealtShares> dealt;  // By dealer; empty for those who have not shared.
-  PlaceCounts sharing;             // By those who have.
+  // By dealer; empty for those who have not shared.
+  std::vector<std::string> ciphertexts;
+  std::vector<ShareDigests> digests;
+  PlaceCounts sharing;  // By those who have.
   uint32_t answered = 0;
   uint32_t expected = 0;
 };
@@ -98,8 +132,7 @@ struct ShareKeysPhase {
 enum class UploadState : uint8_t { kNone, kOpen, kFolding, kCounted };
 
 struct MaskedInputPhase {
-  std::vector<bool> sharers;  // U2
-  std::vector<DealtShares> dealt;
+  std::shared_ptr<const Delivery> delivery;
   std::vector<UploadState> uploads;
   PlaceCounts counted;  // By those whose input is in the sum.
   uint32_t answered = 0;
@@ -114,17 +147,26 @@ struct OwnedShare {
   crypto::Share share;
 };
 
+struct ConsistencyCheckPhase {
+  FixedSetsPtr sets;
+  DigestsPtr digests;
+  std::vector<std::string> signatures;  // By position; empty for those who have not signed.
+  uint32_t answered = 0;
+  uint32_t expected = 0;
+};
+
 struct UnmaskingPhase {
-  std::vector<bool> sharers;       // U2
-  std::vector<bool> survivors;     // U3
-  std::vector<DealtShares> dealt;  // Digests alone.
-  MessagePtr survivor_set;
-  Digest survivor_root;
+  FixedSetsPtr sets;
+  DigestsPtr digests;
+  MessagePtr signatures;                          // Null in the semi-honest tier.
   std::vector<std::vector<OwnedShare>> revealed;  // By holder.
   std::vector<uint32_t> share_counts;             // By owner.
   uint32_t secrets_missing = 0;                   // With fewer than t shares yet.
   uint32_t answered = 0;
+  // Those who signed the survivors (in the semi-honest tier: U3) and whoever else answered.
   uint32_t expected = 0;
+  // Of U3, with a seat, but silent so far: may still answer.
+  uint32_t silent = 0;
   // The phase has closed and the masks are being removed.
   bool unmasking = false;
 };
@@ -133,13 +175,13 @@ struct EndedPhase {
   v1::Reason reason = v1::REASON_UNSPECIFIED;  // Unspecified: the session completed.
   std::string detail;
   MessagePtr last_word;               // The result, or the refusal.
-  std::vector<bool> survivors;        // U3, of a completed session.
-  MessagePtr survivor_set;            // Of a completed session.
+  FixedSetsPtr sets;                  // Of a completed session.
+  MessagePtr signatures;              // Of a completed session of the malicious tier.
   std::set<IdentityPublicKey> seats;  // Where the session ended before the roster.
 };
 
-using PhaseState =
-    std::variant<AdvertiseKeysPhase, ShareKeysPhase, MaskedInputPhase, UnmaskingPhase, EndedPhase>;
+using PhaseState = std::variant<AdvertiseKeysPhase, ShareKeysPhase, MaskedInputPhase,
+                                ConsistencyCheckPhase, UnmaskingPhase, EndedPhase>;
 
 struct SessionState {
   SessionOptions options;

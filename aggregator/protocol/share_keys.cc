@@ -48,20 +48,24 @@ std::string WrongWithPlaces(const SharingPlaces& places, uint32_t dealer,
   return "";
 }
 
-DealtShares Compact(const v1::ShareKeys& body) {
-  DealtShares dealt;
+void KeepShares(ShareKeysPhase& phase, uint32_t dealer, const v1::ShareKeys& body) {
   const size_t places = static_cast<size_t>(body.shares_size());
-  dealt.ciphertexts.reserve(places * limits::kSealedSharesBytes);
-  dealt.mask_key_share_digests.reserve(places);
-  dealt.self_mask_share_digests.reserve(places);
+  std::string& ciphertexts = phase.ciphertexts[dealer];
+  ShareDigests& digests = phase.digests[dealer];
+  ciphertexts.reserve(places * limits::kSealedSharesBytes);
+  digests.mask_key.reserve(places);
+  digests.self_mask.reserve(places);
   for (const v1::SealedShares& shares : body.shares()) {
-    dealt.ciphertexts += shares.ciphertext();
-    dealt.ciphertexts.resize((dealt.mask_key_share_digests.size() + 1) *
-                             limits::kSealedSharesBytes);
-    dealt.mask_key_share_digests.push_back(DigestFrom(shares.mask_key_share_digest()));
-    dealt.self_mask_share_digests.push_back(DigestFrom(shares.self_mask_share_digest()));
+    digests.mask_key.push_back(DigestFrom(shares.mask_key_share_digest()));
+    digests.self_mask.push_back(DigestFrom(shares.self_mask_share_digest()));
+    ciphertexts += shares.ciphertext();
+    ciphertexts.resize(digests.self_mask.size() * limits::kSealedSharesBytes);
   }
-  return dealt;
+}
+
+void ForgetShares(ShareKeysPhase& phase, uint32_t dealer) {
+  phase.ciphertexts[dealer] = {};
+  phase.digests[dealer] = {};
 }
 
 // The body of a signed message of this round, or the sender was refused or dropped.
@@ -73,17 +77,18 @@ std::optional<v1::ShareKeys> ParseBody(SessionState& state, uint32_t dealer,
     wrong = "share_keys: does not parse";
   } else {
     wrong = std::string(v1::ValidateShareKeys(body).message());
-    if (wrong.empty()) wrong = WrongWithPlaces(state.cohort->places, dealer, body);
+    if (wrong.empty()) wrong = WrongWithPlaces(state.cohort->places(), dealer, body);
   }
   if (wrong.empty()) return body;
   --state.In<ShareKeysPhase>()->expected;
-  DropSender(state, dealer, kPhase, {v1::REASON_BAD_SHARE_LIST, std::move(wrong)});
+  DropSender(state, dealer, kPhase, MessageResult::kMalformed,
+             {v1::REASON_BAD_SHARE_LIST, std::move(wrong)});
   return std::nullopt;
 }
 
 bool EverySharerHasThreshold(const Cohort& cohort, const ShareKeysPhase& phase) {
   for (uint32_t position = 0; position < cohort.clients(); ++position) {
-    if (!phase.dealt[position].empty() && phase.sharing.Of(position) < cohort.threshold()) {
+    if (!phase.digests[position].empty() && phase.sharing.Of(position) < cohort.threshold()) {
       return false;
     }
   }
@@ -96,15 +101,15 @@ std::vector<bool> Prune(const Cohort& cohort, const ShareKeysPhase& phase) {
   PlaceCounts counts = phase.sharing;
   std::vector<uint32_t> leaving;
   for (uint32_t position = 0; position < cohort.clients(); ++position) {
-    sharers[position] = !phase.dealt[position].empty();
+    sharers[position] = !phase.digests[position].empty();
     if (sharers[position] && counts.Of(position) < cohort.threshold()) leaving.push_back(position);
   }
   for (const uint32_t position : leaving) sharers[position] = false;
   while (!leaving.empty()) {
     const uint32_t position = leaving.back();
     leaving.pop_back();
-    counts.Leave(cohort.places, position);
-    cohort.places.ForEach(position, [&](uint32_t peer) {
+    counts.Leave(cohort.places(), position);
+    cohort.places().ForEach(position, [&](uint32_t peer) {
       if (!sharers[peer] || counts.Of(peer) >= cohort.threshold()) return;
       sharers[peer] = false;
       leaving.push_back(peer);
@@ -113,17 +118,37 @@ std::vector<bool> Prune(const Cohort& cohort, const ShareKeysPhase& phase) {
   return sharers;
 }
 
-void DropThoseLeftOut(SessionState& state, std::vector<DealtShares>& dealt,
+void DropThoseLeftOut(SessionState& state, ShareKeysPhase& phase,
                       const std::vector<bool>& sharers) {
   const uint32_t threshold = state.cohort->threshold();
   for (uint32_t position = 0; position < sharers.size(); ++position) {
-    if (sharers[position] || dealt[position].empty()) continue;
-    dealt[position] = {};
+    if (sharers[position] || phase.digests[position].empty()) continue;
+    ForgetShares(phase, position);
     DropMember(state, position, kPhase,
                {v1::REASON_TOO_FEW_NEIGHBOURS,
                 absl::StrCat("fewer than ", threshold, " of this client's neighbours shared their ",
                              "keys, so that it could never be unmasked")});
   }
+}
+
+v1::ServerMessage MakeDeliveredShares(const Delivery& delivery, uint32_t position) {
+  v1::ServerMessage message;
+  v1::DeliveredShares* delivered = message.mutable_shares();
+  delivered->set_sharers(crypto::EncodeBitmap(delivery.sharers));
+  const SharingPlaces& places = delivery.directory->places;
+  delivered->mutable_shares()->Reserve(static_cast<int>(places.places()));
+  places.ForEach(position, [&](uint32_t dealer) {
+    if (dealer == position || !delivery.sharers[dealer]) return;
+    const ShareDigests& digests = (*delivery.digests)[dealer];
+    const uint32_t place = *places.PlaceOf(dealer, position);
+    v1::SealedShares* shares = delivered->add_shares();
+    shares->set_peer(dealer);
+    shares->set_ciphertext(delivery.ciphertexts[dealer].data() + place * limits::kSealedSharesBytes,
+                           limits::kSealedSharesBytes);
+    shares->set_mask_key_share_digest(crypto::ToString(digests.mask_key[place]));
+    shares->set_self_mask_share_digest(crypto::ToString(digests.self_mask[place]));
+  });
+  return message;
 }
 
 }  // namespace
@@ -141,8 +166,8 @@ void Receive(SessionState& state, ShareKeysReceived event) {
   const std::optional<v1::ShareKeys> body = ParseBody(state, *dealer, event.message.body());
   if (!body.has_value()) return;
   ShareKeysPhase& phase = *state.In<ShareKeysPhase>();
-  phase.dealt[*dealer] = Compact(*body);
-  phase.sharing.Join(state.cohort->places, *dealer);
+  KeepShares(phase, *dealer, *body);
+  phase.sharing.Join(state.cohort->places(), *dealer);
   ++phase.answered;
   state.MemberAt(*dealer).AcceptedIn(kPhase) = digest;
   Accept(state, event.from, kPhase);
@@ -151,10 +176,10 @@ void Receive(SessionState& state, ShareKeysReceived event) {
 // It has not masked anything yet: what it shared is forgotten.
 void WithdrawFrom(SessionState& state, ShareKeysPhase& phase, uint32_t position) {
   --phase.expected;
-  if (phase.dealt[position].empty()) return;
+  if (phase.digests[position].empty()) return;
   --phase.answered;
-  phase.dealt[position] = {};
-  phase.sharing.Leave(state.cohort->places, position);
+  ForgetShares(phase, position);
+  phase.sharing.Leave(state.cohort->places(), position);
 }
 
 bool IsDone(const SessionState& state, const ShareKeysPhase& phase) {
@@ -170,7 +195,7 @@ void Close(SessionState& state, ShareKeysPhase phase) {
   const Cohort& cohort = *state.cohort;
   state.effects.emplace_back(PhaseClosed{kPhase, phase.answered});
   for (uint32_t position = 0; position < cohort.clients(); ++position) {
-    if (phase.dealt[position].empty() && !cohort.members[position].dropped.has_value()) {
+    if (phase.digests[position].empty() && !cohort.members[position].dropped.has_value()) {
       DropMember(state, position, kPhase,
                  {v1::REASON_NO_ANSWER, "no ShareKeys message came before the phase closed"});
     }
@@ -185,38 +210,24 @@ void Close(SessionState& state, ShareKeysPhase phase) {
                        " are needed"));
     return;
   }
-  DropThoseLeftOut(state, phase.dealt, sharers);
+  DropThoseLeftOut(state, phase, sharers);
 
-  MaskedInputPhase next{std::move(sharers),
-                        std::move(phase.dealt),
+  auto delivery = std::make_shared<const Delivery>(
+      Delivery{cohort.directory, std::move(sharers), std::move(phase.ciphertexts),
+               std::make_shared<const std::vector<ShareDigests>>(std::move(phase.digests))});
+  MaskedInputPhase next{std::move(delivery),
                         std::vector<UploadState>(cohort.clients(), UploadState::kNone),
-                        PlaceCounts(cohort.clients()),
-                        0,
-                        sharing};
+                        PlaceCounts(cohort.clients()), 0, sharing};
   for (uint32_t position = 0; position < cohort.clients(); ++position) {
-    if (!next.sharers[position]) continue;
-    SendTo(state, cohort.members[position].identity, MakeDeliveredShares(cohort, next, position));
+    if (next.delivery->sharers[position]) SendDeliveredShares(state, next, position);
   }
   state.phase = std::move(next);
   StartPhase(state, Phase::kMaskedInputCollection, sharing);
 }
 
-MessagePtr MakeDeliveredShares(const Cohort& cohort, const MaskedInputPhase& phase,
-                               uint32_t position) {
-  return MakeMessage([&](v1::ServerMessage& message) {
-    v1::DeliveredShares* delivered = message.mutable_shares();
-    delivered->set_sharers(crypto::EncodeBitmap(phase.sharers));
-    cohort.places.ForEach(position, [&](uint32_t dealer) {
-      if (dealer == position || !phase.sharers[dealer]) return;
-      const DealtShares& dealt = phase.dealt[dealer];
-      const uint32_t place = *cohort.places.PlaceOf(dealer, position);
-      v1::SealedShares* shares = delivered->add_shares();
-      shares->set_peer(dealer);
-      shares->set_ciphertext(dealt.ciphertexts.data() + place * limits::kSealedSharesBytes,
-                             limits::kSealedSharesBytes);
-      shares->set_mask_key_share_digest(crypto::ToString(dealt.mask_key_share_digests[place]));
-      shares->set_self_mask_share_digest(crypto::ToString(dealt.self_mask_share_digests[place]));
-    });
+void SendDeliveredShares(SessionState& state, const MaskedInputPhase& phase, uint32_t position) {
+  SendLater(state, state.MemberAt(position).identity, [delivery = phase.delivery, position] {
+    return MakeDeliveredShares(*delivery, position);
   });
 }
 

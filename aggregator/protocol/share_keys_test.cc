@@ -58,6 +58,24 @@ TEST(ShareKeysTest, DeliversToEachWhatItsNeighboursSent) {
   }
 }
 
+// One at a time, when they are written: together they are n · k shares.
+TEST(ShareKeysTest, MakesDeliveriesLateAndAlwaysTheSame) {
+  Conversation talk(TestHeader(4));
+  talk.ToMaskedInput();
+  std::vector<Send> sends;
+  for (const Effect& effect : talk.effects) {
+    if (const Send* send = std::get_if<Send>(&effect)) sends.push_back(*send);
+  }
+  ASSERT_EQ(sends.size(), 4u);
+  for (const Send& send : sends) EXPECT_EQ(send.message, nullptr);
+  const std::string first = sends[2].Message()->SerializeAsString();
+  EXPECT_EQ(sends[2].Message()->shares().shares_size(), 3);
+  // The session has moved on and forgotten the ciphertexts by then.
+  for (uint32_t i = 0; i < 4; ++i) talk.Upload(i);
+  ASSERT_EQ(talk.Find<PhaseStarted>()->phase, Phase::kUnmasking);
+  EXPECT_EQ(sends[2].Message()->SerializeAsString(), first);
+}
+
 TEST(ShareKeysTest, TakesTheSameBytesTwiceAndOthersNot) {
   Conversation talk(TestHeader(4));
   talk.ToShareKeys();

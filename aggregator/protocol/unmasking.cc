@@ -8,8 +8,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "aggregator/protocol/answers.h"
+#include "aggregator/protocol/dealer_blame.h"
 #include "aggregator/protocol/rounds.h"
 #include "crypto/graph/parameters.h"
+#include "crypto/primitives/constant_time.h"
 #include "crypto/primitives/transcript_hash.h"
 #include "crypto/transcript/transcript.h"
 #include "proto/reason_status.h"
@@ -27,15 +29,15 @@ constexpr Phase kPhase = Phase::kUnmasking;
 std::optional<Drop> CheckShare(const Cohort& cohort, const UnmaskingPhase& phase, uint32_t holder,
                                const v1::RevealedShare& revealed, std::vector<OwnedShare>& shares) {
   const uint32_t owner = revealed.owner();
-  const std::optional<uint32_t> place = owner < cohort.clients() && phase.sharers[owner]
-                                            ? cohort.places.PlaceOf(owner, holder)
+  const std::optional<uint32_t> place = owner < cohort.clients() && phase.sets->sharers[owner]
+                                            ? cohort.places().PlaceOf(owner, holder)
                                             : std::nullopt;
   if (!place.has_value()) {
     return Drop{v1::REASON_BAD_SHARE_LIST,
                 absl::StrCat("unmasking.shares: ", owner, " is no owner of a share that this ",
                              "client holds")};
   }
-  const bool survived = phase.survivors[owner];
+  const bool survived = phase.sets->survivors[owner];
   if (revealed.has_self_mask_share() != survived) {
     return Drop{
         v1::REASON_WRONG_SHARE_KIND,
@@ -43,9 +45,8 @@ std::optional<Drop> CheckShare(const Cohort& cohort, const UnmaskingPhase& phase
                      owner, " is due, which ", survived ? "survived" : "dropped out")};
   }
   const std::string& bytes = survived ? revealed.self_mask_share() : revealed.mask_key_share();
-  const DealtShares& dealt = phase.dealt[owner];
-  const Digest& announced =
-      survived ? dealt.self_mask_share_digests[*place] : dealt.mask_key_share_digests[*place];
+  const ShareDigests& digests = (*phase.digests)[owner];
+  const Digest& announced = survived ? digests.self_mask[*place] : digests.mask_key[*place];
   const Digest digest =
       crypto::ShareDigest(cohort.transcript, cohort.PartyAt(owner), cohort.PartyAt(holder),
                           survived ? crypto::ShareKind::kSelfMask : crypto::ShareKind::kMaskKey,
@@ -61,12 +62,21 @@ std::optional<Drop> CheckShare(const Cohort& cohort, const UnmaskingPhase& phase
   return std::nullopt;
 }
 
-std::optional<Drop> CheckBody(const Cohort& cohort, const UnmaskingPhase& phase, uint32_t holder,
-                              const std::string& bytes, std::vector<OwnedShare>& shares) {
-  v1::Unmasking body;
-  if (!body.ParseFromString(bytes)) {
-    return Drop{v1::REASON_BAD_SHARE_LIST, "unmasking: does not parse"};
+// Protobuf keeps bytes in strings, which nobody erases.
+void Erase(std::string& text) {
+  crypto::SecureErase(text.data(), text.size());
+  text.clear();
+}
+
+void EraseShares(v1::Unmasking& body) {
+  for (v1::RevealedShare& share : *body.mutable_shares()) {
+    if (share.has_self_mask_share()) Erase(*share.mutable_self_mask_share());
+    if (share.has_mask_key_share()) Erase(*share.mutable_mask_key_share());
   }
+}
+
+std::optional<Drop> CheckShares(const Cohort& cohort, const UnmaskingPhase& phase, uint32_t holder,
+                                const v1::Unmasking& body, std::vector<OwnedShare>& shares) {
   const absl::Status status = v1::ValidateUnmasking(body);
   if (!status.ok()) return Drop{v1::REASON_BAD_SHARE_LIST, std::string(status.message())};
   shares.reserve(static_cast<size_t>(body.shares_size()));
@@ -75,6 +85,17 @@ std::optional<Drop> CheckBody(const Cohort& cohort, const UnmaskingPhase& phase,
     if (drop.has_value()) return drop;
   }
   return std::nullopt;
+}
+
+std::optional<Drop> CheckBody(const Cohort& cohort, const UnmaskingPhase& phase, uint32_t holder,
+                              const std::string& bytes, std::vector<OwnedShare>& shares) {
+  v1::Unmasking body;
+  if (!body.ParseFromString(bytes)) {
+    return Drop{v1::REASON_BAD_SHARE_LIST, "unmasking: does not parse"};
+  }
+  std::optional<Drop> drop = CheckShares(cohort, phase, holder, body, shares);
+  EraseShares(body);
+  return drop;
 }
 
 // An answer that nobody waits for any more: the sum is there, or is being computed. Its client did
@@ -94,24 +115,52 @@ void AcceptLate(SessionState& state, uint32_t position, const Digest& digest) {
   }
 }
 
-void TakeAnswer(SessionState& state, uint32_t holder, const v1::SignedMessage& message,
+// It will not answer, or not again.
+void StopWaiting(UnmaskingPhase& phase, const Member& member) {
+  --(member.silent ? phase.silent : phase.expected);
+}
+
+void TakeAnswer(SessionState& state, uint32_t holder, const std::string& body,
                 const Digest& digest) {
   UnmaskingPhase& phase = *state.In<UnmaskingPhase>();
   std::vector<OwnedShare> shares;
-  std::optional<Drop> drop = CheckBody(*state.cohort, phase, holder, message.body(), shares);
+  std::optional<Drop> drop = CheckBody(*state.cohort, phase, holder, body, shares);
+  Member& member = state.MemberAt(holder);
   if (drop.has_value()) {
-    --phase.expected;
-    DropSender(state, holder, kPhase, *std::move(drop));
+    StopWaiting(phase, member);
+    DropSender(state, holder, kPhase, MessageResult::kMalformed, *std::move(drop));
     return;
   }
   for (const OwnedShare& share : shares) {
     if (++phase.share_counts[share.owner] == state.cohort->threshold()) --phase.secrets_missing;
   }
   phase.revealed[holder] = std::move(shares);
+  if (member.silent) {  // In round 3; it is back.
+    --phase.silent;
+    ++phase.expected;
+  }
   ++phase.answered;
-  Member& member = state.MemberAt(holder);
   member.AcceptedIn(kPhase) = digest;
   Accept(state, member.identity, kPhase);
+}
+
+void ReceiveAnswer(SessionState& state, const UnmaskingReceived& event) {
+  if (!CheckSignedMessage(state, event.from, kPhase, event.message)) return;
+  const Digest digest = crypto::Sha256(crypto::AsBytes(event.message.body()));
+  const std::optional<uint32_t> holder = FindSender(state, event.from, kPhase, digest);
+  if (!holder.has_value()) return;
+  const bool too_late_to_matter = AnswersTooLateToMatter(state);
+  if (!too_late_to_matter && !CheckPhase(state, event.from, kPhase)) return;
+  // Who is in the roster and neither dropped nor in U3 does not exist from here on.
+  if (!CheckNotDropped(state, *holder, kPhase) ||
+      !CheckSignature(state, *holder, kPhase, digest, event.message.signature())) {
+    return;
+  }
+  if (too_late_to_matter) {
+    AcceptLate(state, *holder, digest);
+  } else {
+    TakeAnswer(state, *holder, event.message.body(), digest);
+  }
 }
 
 // ---- Closing ----
@@ -133,8 +182,8 @@ DropoutTask MakeDropoutTask(const Cohort& cohort, const UnmaskingPhase& phase, u
                             std::vector<crypto::Share> shares) {
   const Member& member = cohort.members[position];
   DropoutTask task{position, member.identity, member.mask_public_key, std::move(shares), {}};
-  cohort.places.ForEach(position, [&](uint32_t peer) {
-    if (!phase.survivors[peer]) return;
+  cohort.places().ForEach(position, [&](uint32_t peer) {
+    if (!phase.sets->survivors[peer]) return;
     const Member& survivor = cohort.members[peer];
     task.surviving_neighbours.push_back({peer, survivor.identity, survivor.mask_public_key});
   });
@@ -151,9 +200,9 @@ std::shared_ptr<const UnmaskPlan> MakePlan(const SessionState& state, UnmaskingP
   plan->clients = cohort.clients();
   std::vector<std::vector<crypto::Share>> shares = SharesByOwner(cohort, phase);
   for (uint32_t position = 0; position < cohort.clients(); ++position) {
-    if (!phase.sharers[position]) continue;
+    if (!phase.sets->sharers[position]) continue;
     const Member& member = cohort.members[position];
-    if (phase.survivors[position]) {
+    if (phase.sets->survivors[position]) {
       plan->self_masks.push_back(
           {position, member.identity, member.self_mask_commitment, std::move(shares[position])});
     } else {
@@ -164,46 +213,50 @@ std::shared_ptr<const UnmaskPlan> MakePlan(const SessionState& state, UnmaskingP
   return plan;
 }
 
-void ReportSilent(SessionState& state, const UnmaskingPhase& phase) {
-  for (uint32_t position = 0; position < state.cohort->clients(); ++position) {
-    Member& member = state.MemberAt(position);
-    if (phase.survivors[position] && !member.dropped.has_value() &&
-        !member.AcceptedIn(kPhase).has_value()) {
-      state.effects.emplace_back(ClientDropped{member.identity, kPhase, v1::REASON_NO_ANSWER,
-                                               "no shares came before the phase closed"});
-    }
-  }
-}
+struct Fault {
+  uint32_t dealer;
+  std::string text;
+};
 
-// "; 4 of 5 holders …", or nothing. A holder leaves a share out that it could not open, which is
-// the dealer's doing, or because it is corrupted itself: so a dealer is named only where more did
-// so than may be corrupted.
-std::string DealerAtFault(const SessionState& state, const UnmaskingPhase& phase) {
+// A holder leaves a share out that it could not open, which is the dealer's doing, or because it
+// is corrupted itself: so a dealer is named only where more did so than may be corrupted.
+std::optional<Fault> DealerAtFault(const SessionState& state, const UnmaskingPhase& phase) {
   const Cohort& cohort = *state.cohort;
   const double rate = state.header.corruption_rate();
   const uint32_t corrupted =
       std::max<uint32_t>(rate > 0 ? 1 : 0, crypto::FloorOfRate(rate, cohort.clients()));
   for (uint32_t dealer = 0; dealer < cohort.clients(); ++dealer) {
-    if (!phase.sharers[dealer] || phase.share_counts[dealer] >= cohort.threshold()) continue;
+    if (!phase.sets->sharers[dealer] || phase.share_counts[dealer] >= cohort.threshold()) continue;
     uint32_t holders = 0;
-    cohort.places.ForEach(dealer, [&](uint32_t holder) {
+    cohort.places().ForEach(dealer, [&](uint32_t holder) {
       if (cohort.members[holder].AcceptedIn(kPhase).has_value()) ++holders;
     });
     const uint32_t without = holders - phase.share_counts[dealer];
     if (without <= corrupted) continue;
-    return absl::StrCat("; ", without, " of ", holders,
-                        " holders could not use what the client at position ", dealer,
-                        " (identity ", cohort.members[dealer].identity.ToHex(), ") dealt them");
+    return Fault{dealer, absl::StrCat("; ", without, " of ", holders,
+                                      " holders could not use what the client at position ", dealer,
+                                      " dealt them")};
   }
-  return "";
+  return std::nullopt;
 }
 
-MessagePtr MakeResult(const SessionState& state, const UnmaskingPhase& phase, uint32_t included,
+void AbortBelowThreshold(SessionState& state, const UnmaskingPhase& phase) {
+  const std::optional<Fault> fault = DealerAtFault(state, phase);
+  std::optional<IdentityPublicKey> blamed;
+  if (fault.has_value()) blamed = state.MemberAt(fault->dealer).identity;
+  Abort(state, v1::REASON_BELOW_THRESHOLD,
+        absl::StrCat(phase.secrets_missing, " secrets have fewer than ", state.cohort->threshold(),
+                     " shares: ", phase.answered, " of ", phase.expected, " clients answered",
+                     fault.has_value() ? fault->text : ""),
+        blamed);
+}
+
+MessagePtr MakeResult(const SessionState& state, const FixedSets& sets,
                       const UnmaskOutcome& outcome) {
   return MakeMessage([&](v1::ServerMessage& message) {
     v1::SessionResult* result = message.mutable_result();
-    result->set_included(included);
-    result->set_survivor_root(crypto::ToString(phase.survivor_root));
+    result->set_included(sets.included);
+    result->set_survivor_root(crypto::ToString(sets.survivor_root));
     // Not even its digest to those outside the audience: small sums can be guessed.
     if (state.header.audience() != v1::AUDIENCE_OPERATOR) {
       result->set_result_digest(crypto::ToString(outcome.result_digest));
@@ -216,75 +269,71 @@ void Complete(SessionState& state, const UnmaskOutcome& outcome) {
   UnmaskingPhase& phase = *state.In<UnmaskingPhase>();
   Finished finished;
   for (uint32_t position = 0; position < state.cohort->clients(); ++position) {
-    if (phase.survivors[position]) {
+    if (phase.sets->survivors[position]) {
       finished.included.push_back(state.cohort->members[position].identity);
     }
   }
   EndedPhase ended;
-  ended.last_word =
-      MakeResult(state, phase, static_cast<uint32_t>(finished.included.size()), outcome);
-  for (uint32_t position = 0; position < state.cohort->clients(); ++position) {
-    const Member& member = state.cohort->members[position];
-    if (phase.survivors[position] && !member.dropped.has_value()) {
-      SendTo(state, member.identity, ended.last_word);
-    }
-  }
-  ended.survivors = std::move(phase.survivors);
-  ended.survivor_set = std::move(phase.survivor_set);
+  ended.last_word = MakeResult(state, *phase.sets, outcome);
+  ForEachSurvivor(state, *phase.sets,
+                  [&](const Member& member) { SendTo(state, member.identity, ended.last_word); });
+  ended.sets = std::move(phase.sets);
+  ended.signatures = std::move(phase.signatures);
   state.phase = std::move(ended);
   state.effects.emplace_back(std::move(finished));
 }
 
 }  // namespace
 
+void StartUnmasking(SessionState& state, FixedSetsPtr sets, DigestsPtr digests,
+                    MessagePtr signatures) {
+  const uint32_t clients = state.cohort->clients();
+  UnmaskingPhase phase{std::move(sets), std::move(digests), std::move(signatures),
+                       std::vector<std::vector<OwnedShare>>(clients),
+                       std::vector<uint32_t>(clients)};
+  phase.secrets_missing = static_cast<uint32_t>(
+      std::count(phase.sets->sharers.begin(), phase.sets->sharers.end(), true));
+  ForEachSurvivor(state, *phase.sets,
+                  [&](const Member& member) { ++(member.silent ? phase.silent : phase.expected); });
+  const uint32_t expected = phase.expected;
+  state.phase = std::move(phase);
+  StartPhase(state, kPhase, expected);
+}
+
 // Round 4, the aggregator's checks of the revealed shares.
 void Receive(SessionState& state, UnmaskingReceived event) {
-  if (!CheckSignedMessage(state, event.from, kPhase, event.message)) return;
-  const Digest digest = crypto::Sha256(crypto::AsBytes(event.message.body()));
-  const std::optional<uint32_t> holder = FindSender(state, event.from, kPhase, digest);
-  if (!holder.has_value()) return;
-  const bool too_late_to_matter = AnswersTooLateToMatter(state);
-  if (!too_late_to_matter && !CheckPhase(state, event.from, kPhase)) return;
-  // Who is in the roster and neither dropped nor in U3 does not exist from here on.
-  if (!CheckNotDropped(state, *holder, kPhase) ||
-      !CheckSignature(state, *holder, kPhase, digest, event.message.signature())) {
-    return;
-  }
-  if (too_late_to_matter) {
-    AcceptLate(state, *holder, digest);
-  } else {
-    TakeAnswer(state, *holder, event.message, digest);
-  }
+  ReceiveAnswer(state, event);
+  Erase(*event.message.mutable_body());
 }
 
 // Shares that it revealed already are used.
 void WithdrawFrom(SessionState& state, UnmaskingPhase& phase, uint32_t position) {
-  if (phase.survivors[position] && !state.MemberAt(position).AcceptedIn(kPhase).has_value()) {
-    --phase.expected;
+  const Member& member = state.MemberAt(position);
+  if (phase.sets->survivors[position] && !member.AcceptedIn(kPhase).has_value()) {
+    StopWaiting(phase, member);
   }
 }
 
 bool IsDone(const SessionState& state, const UnmaskingPhase& phase) {
   if (phase.unmasking) return false;
-  return state.deadline_passed || phase.answered == phase.expected ||
-         (phase.secrets_missing == 0 &&
-          TargetReached(state, kPhase, phase.answered, phase.expected));
+  if (state.deadline_passed) return true;
+  const bool all = phase.answered == phase.expected;
+  // Somebody who was silent in round 3 may yet come back with what is missing.
+  if (phase.secrets_missing != 0) return all && phase.silent == 0;
+  return all || TargetReached(state, kPhase, phase.answered, phase.expected);
 }
 
 // Round 4, closing: t shares of every needed secret, or nothing is revealed.
 void Close(SessionState& state, UnmaskingPhase& phase) {
   state.effects.emplace_back(PhaseClosed{kPhase, phase.answered});
-  if (state.deadline_passed) ReportSilent(state, phase);
+  ReportSilent(state, *phase.sets, kPhase, "no shares came before the phase closed");
   if (phase.secrets_missing != 0) {
-    Abort(state, v1::REASON_BELOW_THRESHOLD,
-          absl::StrCat(phase.secrets_missing, " secrets have fewer than ",
-                       state.cohort->threshold(), " shares: ", phase.answered, " of ",
-                       phase.expected, " clients answered", DealerAtFault(state, phase)));
+    AbortBelowThreshold(state, phase);
     return;
   }
   phase.unmasking = true;
   state.effects.emplace_back(Unmask{MakePlan(state, phase)});
-  std::vector<DealtShares>().swap(phase.dealt);
+  phase.digests.reset();
 }
 
 void Receive(SessionState& state, UnmaskFinished event) {
@@ -294,9 +343,15 @@ void Receive(SessionState& state, UnmaskFinished event) {
     Complete(state, *event.outcome);
     return;
   }
-  const v1::Reason reason = ReasonOf(event.outcome.status());
+  const absl::Status& status = event.outcome.status();
+  const v1::Reason reason = ReasonOf(status);
+  const std::optional<uint32_t> dealer = BlamedDealer(status);
+  std::optional<IdentityPublicKey> blamed;
+  if (dealer.has_value() && *dealer < state.cohort->clients()) {
+    blamed = state.MemberAt(*dealer).identity;
+  }
   Abort(state, reason == v1::REASON_UNSPECIFIED ? v1::REASON_INTERNAL : reason,
-        std::string(event.outcome.status().message()));
+        std::string(status.message()), blamed);
 }
 
 }  // namespace veilsum::aggregator

@@ -4,6 +4,7 @@
 // Conversations in round 4. Four clients, t = 3, n_min = 2 unless a test says otherwise.
 
 #include "aggregator/protocol/conversation_testing.h"
+#include "aggregator/protocol/dealer_blame.h"
 #include "aggregator/protocol/unmask_plan.h"
 #include "crypto/primitives/transcript_hash.h"
 #include "crypto/transcript/transcript.h"
@@ -154,7 +155,8 @@ TEST(UnmaskingTest, ClosesEarlyAtTheTargetWithThresholdSharesOfAll) {
   EXPECT_EQ(talk.Find<PhaseClosed>(), nullptr);
   talk.Unmask(2, kAll);
   EXPECT_EQ(talk.Find<PhaseClosed>()->answered, 3u);
-  EXPECT_THAT(talk.Dropped(), IsEmpty());
+  EXPECT_THAT(talk.Dropped(), ElementsAre(Pair(3, v1::REASON_NO_ANSWER)));
+  EXPECT_TRUE(talk.Find<ClientDropped>()->keeps_seat);
 
   // The fourth is told that all is well, while the sum is computed and after.
   const v1::SignedMessage late =
@@ -360,8 +362,8 @@ TEST(UnmaskingTest, NamesADealerWhoseSharesNobodyCouldUse) {
   }
   ASSERT_NE(talk.Find<Finished>(), nullptr);
   EXPECT_EQ(talk.Find<Finished>()->reason, v1::REASON_BELOW_THRESHOLD);
-  EXPECT_THAT(talk.Find<Finished>()->detail, AllOf(HasSubstr("4 of 5"), HasSubstr("position 2"),
-                                                   HasSubstr(talk.client(2).id().ToHex())));
+  EXPECT_THAT(talk.Find<Finished>()->detail, AllOf(HasSubstr("4 of 5"), HasSubstr("position 2")));
+  EXPECT_EQ(talk.Find<Finished>()->blamed, talk.client(2).id());
 }
 
 // As many holders as may be corrupted could have left the shares out to blame an honest dealer.
@@ -399,12 +401,14 @@ TEST(UnmaskingTest, AbortsNamingTheDealer) {
   Conversation talk(TestHeader(4));
   talk.ToUnmasking(kAll);
   for (uint32_t i = 0; i < 4; ++i) talk.Unmask(i, kAll);
-  talk.Step(UnmaskFinished{MakeError(absl::StatusCode::kFailedPrecondition,
-                                     v1::REASON_DEALER_CHEATED, "the client at position 2")});
+  talk.Step(UnmaskFinished{BlameDealer(2, "its mask key")});
   ASSERT_NE(talk.Find<Finished>(), nullptr);
   EXPECT_EQ(talk.Find<Finished>()->reason, v1::REASON_DEALER_CHEATED);
   EXPECT_EQ(talk.SentTo(0)[0].refused().reason(), v1::REASON_DEALER_CHEATED);
-  EXPECT_EQ(talk.SentTo(0)[0].refused().detail(), "the client at position 2");
+  EXPECT_THAT(talk.SentTo(0)[0].refused().detail(), HasSubstr("position 2"));
+  // The operator learns who that is; the text is for clients and for the log.
+  EXPECT_EQ(talk.Find<Finished>()->blamed, talk.client(2).id());
+  EXPECT_THAT(talk.Find<Finished>()->detail, Not(HasSubstr(talk.client(2).id().ToHex())));
 }
 
 TEST(UnmaskingTest, AbortsOnAFaultOfItsOwn) {

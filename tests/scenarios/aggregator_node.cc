@@ -234,9 +234,12 @@ void AggregatorNode::CarryOne(const aggregator::PhaseClosed& closed) {
 
 void AggregatorNode::CarryOne(const aggregator::ClientDropped& dropped) {
   const uint32_t client = cast_.ClientOf(dropped.who);
-  if (!dropped_.emplace(client, dropped.reason).second) {
+  const bool before = !dropped_.emplace(client, dropped.reason).second;
+  if (before && (dropped.keeps_seat || silent_.erase(client) == 0)) {
     Violate(absl::StrCat("client ", client, " was dropped twice"));
   }
+  dropped_[client] = dropped.reason;
+  if (dropped.keeps_seat) silent_.insert(client);
 }
 
 void AggregatorNode::CarryOne(const aggregator::Fold& fold) {

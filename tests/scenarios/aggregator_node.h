@@ -114,6 +114,7 @@ class AggregatorNode {
   std::string abort_detail_;
   std::vector<uint32_t> included_;
   std::map<uint32_t, v1::Reason> dropped_;
+  std::set<uint32_t> silent_;  // Of these: who kept its seat.
   std::string packed_sum_;
   std::vector<std::string> violations_;
 };

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <asio.hpp>
+#include <bit>
 #include <cmath>
 #include <condition_variable>
 #include <future>
@@ -13,13 +14,12 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "client_sdk/prepared_options.h"
 #include "client_sdk/transport/channel.h"
 #include "client_sdk/transport/participant_runner.h"
-#include "crypto/certificates/certificate_authority.h"
-#include "crypto/certificates/identity_pem.h"
 #include "crypto/primitives/random.h"
+#include "crypto/primitives/transcript_hash.h"
 #include "proto/reason_status.h"
-#include "proto/validate.h"
 
 namespace veilsum {
 namespace {
@@ -30,58 +30,22 @@ using client::RunnerResult;
 
 constexpr int kOwnThreads = 2;
 
-absl::Status CallerError(absl::string_view text) {
-  return MakeError(absl::StatusCode::kInvalidArgument, v1::REASON_INVALID_ARGUMENT, text);
-}
-
-absl::Status WithField(absl::string_view field, const absl::Status& status) {
-  return CallerError(absl::StrCat(field, ": ", status.message()));
-}
-
-absl::Status CheckOptions(const ClientOptions& options) {
-  if (options.target.empty()) return CallerError("target: must be the aggregator's host:port");
-  if (absl::Status task = v1::ValidateTaskId(options.task); !task.ok()) {
-    return WithField("task", task);
-  }
-  if (options.client_certificate_pem.empty() != options.client_key_pem.empty()) {
-    return CallerError("client_certificate_pem and client_key_pem: give both or none");
-  }
-  if (options.insecure) {
-    if (options.root_certificates_pem.empty() && options.client_key_pem.empty()) {
-      return absl::OkStatus();
-    }
-    return CallerError("insecure: certificates have no use without TLS; leave out one of them");
-  }
-  for (const auto& [field, pem] : {std::pair<absl::string_view, const std::string&>(
-                                       "root_certificates_pem", options.root_certificates_pem),
-                                   {"client_certificate_pem", options.client_certificate_pem}}) {
-    if (pem.empty()) continue;
-    if (const auto parsed = crypto::NotAfter(pem); !parsed.ok()) {
-      return WithField(field, parsed.status());
-    }
-  }
-  return absl::OkStatus();
-}
-
 // What needs no session to be seen.
-absl::Status CheckCall(absl::Span<const float> update, const AggregateOptions& options) {
+absl::Status CheckCall(absl::Span<const float> update, const AggregateOptions& options,
+                       const client::SessionPolicy& policy) {
   if (options.timeout <= absl::ZeroDuration()) return CallerError("timeout: must be above zero");
   if (options.weight == 0) return CallerError("weight: must be at least 1");
   if (update.empty()) return CallerError("update: must have at least one element");
+  if (policy.least_tier == v1::TIER_MALICIOUS && !policy.accept_unbound_model &&
+      !options.model_hash.has_value()) {
+    return CallerError(
+        "model_hash: the malicious tier needs the hash of the model that the update was trained "
+        "from (HashModel), unless policy.accept_unbound_model is set");
+  }
   const auto bad =
       std::find_if(update.begin(), update.end(), [](float v) { return !std::isfinite(v); });
   if (bad == update.end()) return absl::OkStatus();
   return CallerError(absl::StrCat("update[", bad - update.begin(), "]: must be finite, is ", *bad));
-}
-
-client::SessionPolicy Wanted(const Policy& policy) {
-  client::SessionPolicy wanted;
-  wanted.least_tier =
-      policy.least_tier == Tier::kMalicious ? v1::TIER_MALICIOUS : v1::TIER_SEMI_HONEST;
-  wanted.least_min_survivors = policy.least_n_min;
-  wanted.least_corruption_rate = policy.least_corruption_rate;
-  wanted.greatest_modulus_bits = policy.greatest_modulus_bits;
-  return wanted;
 }
 
 QuantisedInput PublicInput(const v1::SessionHeader& header, const crypto::LaneVector& lanes) {
@@ -168,8 +132,9 @@ struct Client::Impl {
   // Calls `done`; the client lives until it has returned.
   void Tell(const Done& done, absl::StatusOr<AggregateResult> result);
 
-  ClientOptions options;
-  std::shared_ptr<const crypto::IdentityKeyPair> identity;
+  std::string task;
+  uint32_t sessions_per_day = 0;
+  PreparedOptions prepared;
   std::shared_ptr<grpc::Channel> channel;
   std::shared_ptr<Executor> executor;
 
@@ -213,16 +178,19 @@ void Client::Impl::Tell(const Done& done, absl::StatusOr<AggregateResult> result
 
 absl::StatusOr<std::shared_ptr<ParticipantRunner>> Client::Impl::MakeRunner(
     absl::Span<const float> update, AggregateOptions call) {
-  absl::Status fits = CheckCall(update, call);
+  absl::Status fits = CheckCall(update, call, prepared.policy);
   if (!fits.ok()) return fits;
   RunnerOptions runner(crypto::SessionSecret::Generate(crypto::RandomBytes));
   crypto::RandomBytes(absl::MakeSpan(reinterpret_cast<uint8_t*>(&runner.backoff_seed),
                                      sizeof(runner.backoff_seed)));
   runner.channel = channel;
   runner.pool = &executor->impl().pool;
-  runner.identity = identity;
-  runner.policy = Wanted(options.policy);
-  runner.task_id = options.task;
+  runner.identity = prepared.identity;
+  runner.policy = prepared.policy;
+  runner.enrolment_signature = prepared.enrolment_signature;
+  runner.store = prepared.store;
+  runner.sessions_per_day = sessions_per_day;
+  runner.task_id = task;
   runner.model_hash = call.model_hash;
   runner.update = update;
   runner.weight = call.weight;
@@ -253,17 +221,16 @@ Operation Client::Impl::Start(absl::Span<const float> update, AggregateOptions c
 }
 
 absl::StatusOr<std::unique_ptr<Client>> Client::Create(ClientOptions options) {
-  absl::Status valid = CheckOptions(options);
-  if (!valid.ok()) return valid;
-  absl::StatusOr<crypto::IdentityKeyPair> identity = crypto::ParseIdentityPem(options.identity_pem);
-  if (!identity.ok()) return WithField("identity_pem", identity.status());
+  absl::StatusOr<PreparedOptions> prepared = Prepare(options);
+  if (!prepared.ok()) return prepared.status();
   auto impl = std::make_unique<Impl>();
-  impl->identity = std::make_shared<const crypto::IdentityKeyPair>(*std::move(identity));
+  impl->task = options.task;
+  impl->sessions_per_day = options.policy.sessions_per_day;
+  impl->prepared = *std::move(prepared);
   impl->channel = client::MakeChannel({options.target, options.root_certificates_pem,
                                        options.client_certificate_pem, options.client_key_pem,
                                        options.insecure});
   impl->executor = options.executor != nullptr ? options.executor : Executor::Create(kOwnThreads);
-  impl->options = std::move(options);
   return std::unique_ptr<Client>(new Client(std::move(impl)));
 }
 
@@ -298,6 +265,16 @@ Operation Client::AggregateAsync(std::vector<float> update, AggregateOptions opt
                       [owned, done = std::move(done)](absl::StatusOr<AggregateResult> result) {
                         done(std::move(result));
                       });
+}
+
+// ---- Models ----
+
+std::array<uint8_t, 32> HashModel(absl::Span<const uint8_t> model) { return crypto::Sha256(model); }
+
+std::array<uint8_t, 32> HashModel(absl::Span<const float> model) {
+  static_assert(std::endian::native == std::endian::little);
+  return HashModel(absl::MakeConstSpan(reinterpret_cast<const uint8_t*>(model.data()),
+                                       model.size() * sizeof(float)));
 }
 
 // ---- Names ----

@@ -6,8 +6,11 @@
 //   auto client = veilsum::Client::Create({.target = "aggregator.example.org:8443",
 //                                          .task = "my-model",
 //                                          .identity_pem = identity,
+//                                          .identities = roster,
+//                                          .state_directory = "/var/lib/my-model",
 //                                          .root_certificates_pem = roots});
-//   auto result = (*client)->Aggregate(update, {.weight = number_of_samples});
+//   auto result = (*client)->Aggregate(update, {.weight = number_of_samples,
+//                                               .model_hash = veilsum::HashModel(model)});
 //   // result->mean is the weighted mean over all clients of the session.
 //
 // One Aggregate is one FL round: it waits for the next session of the task, takes part in it, and
@@ -55,15 +58,36 @@ class Executor {
 // What the aggregator may do and still learn nothing but the sum.
 enum class Tier {
   kSemiHonest,  // It follows the protocol, but is curious.
-  kMalicious,   // It does anything. Not available yet: a client that insists on it gets no session.
+  kMalicious,   // It does anything, with a part of the clients under its control.
+};
+
+// What the caller knows of the session's vector; a session of another one is refused. Those that
+// are absent may be anything.
+struct ExpectedVector {
+  std::optional<uint64_t> dimension{};  // Elements of the update.
+  std::optional<float> clip{};          // Elements are clipped to [-clip, clip].
+  std::optional<float> norm_clip{};     // Greatest L2 norm; 0: it is not clipped.
+  std::optional<uint32_t> quantisation_bits{};
+  std::optional<uint64_t> max_weight{};
 };
 
 // What this client insists on: a session that is weaker is refused, whatever the aggregator says.
+// The refusal and its reason reach the aggregator's operator.
 struct Policy {
-  Tier least_tier = Tier::kSemiHonest;
-  uint32_t least_n_min = 2;            // Least inputs in a published sum.
+  Tier least_tier = Tier::kMalicious;
+  uint32_t least_n_min = 3;            // Least inputs in a published sum.
   double least_corruption_rate = 0.0;  // γ: corrupted clients that the session must tolerate.
   uint32_t greatest_modulus_bits = 63;
+  ExpectedVector expected{};
+  // Sessions of the malicious tier that are bound to no model. An aggregator may then hand each
+  // client another model, and have sums of the same updates unmasked again without one of them.
+  bool accept_unbound_model = false;
+  // The malicious tier without `identities`: an aggregator that makes up clients can surround this
+  // one with them and read its update off the sum.
+  bool trust_aggregator_identities = false;
+  // Most sessions, of all tasks of the state directory, within 24 hours; 0: any number. Who takes
+  // part when, over many sessions, says something too.
+  uint32_t sessions_per_day = 0;
 };
 
 // Every member has a default, so that designated initialisers may leave any of them out without a
@@ -75,6 +99,19 @@ struct ClientOptions {
   // This client's Ed25519 identity, a PKCS#8 PEM as `openssl genpkey -algorithm ed25519` writes
   // it. Long-lived; the public half is enrolled with the task. One client per identity at a time.
   std::string identity_pem{};
+  // Whose identities this client believes in, from elsewhere than the aggregator: the contents of
+  // the consortium's roster file, or those of the enrolment authority's public key file (PEM).
+  // Required for the malicious tier.
+  std::string identities{};
+  // The contents of the file in which the authority enrols this client (`veilsum enroll sign`).
+  // Required if `identities` is an authority's key; its roster version is this client's.
+  std::string enrolment{};
+
+  // Where this client keeps what it must not forget, between two starts too; made if it is not
+  // there, in a parent that is. One directory for each client; never restore it from a backup.
+  // Empty: in memory. Then a client that dies is out of its session, and when it comes back, an
+  // aggregator may have it answer a second time for the same model, and subtract the two sums.
+  std::string state_directory{};
 
   // Who may vouch for the aggregator's certificate; empty: the system's authorities.
   std::string root_certificates_pem{};
@@ -107,8 +144,9 @@ struct AggregateOptions {
   // How much this update counts, for example its number of samples: 1 … the task's greatest. It
   // is summed under the mask like the update, so nobody learns it.
   uint64_t weight = 1;
-  // SHA-256 of the model and plan that this update was really trained from; the session must name
-  // the same. Compute it yourself; never take it from the aggregator.
+  // SHA-256 of the model and plan that this update was really trained from (HashModel); the session
+  // must name the same. Compute it yourself; never take it from the aggregator. This client helps
+  // to unmask one sum for each model, over all sessions. Without one, see accept_unbound_model.
   std::optional<std::array<uint8_t, 32>> model_hash{};
   // For everything: waiting for a session, the session, the result. Must be above zero.
   absl::Duration timeout = absl::InfiniteDuration();
@@ -126,10 +164,18 @@ struct AggregateResult {
   // The weighted mean of the updates in the sum, as many elements as the update.
   std::vector<float> mean;
   uint64_t weight_sum = 0;
-  uint32_t participants = 0;    // Whose inputs are in the sum.
-  double fraction_clipped = 0;  // Of this update's elements: were outside the session's clip.
-  std::string session_id;       // 32 hexadecimal digits.
+  uint32_t participants = 0;  // Whose inputs are in the sum.
+  // Of this update's elements: were outside the session's clip. 0 also where this client came back
+  // after a crash, with its input already in.
+  double fraction_clipped = 0;
+  std::string session_id;  // 32 hexadecimal digits.
 };
+
+// A hash of a model for AggregateOptions::model_hash: SHA-256 over its bytes, floats as
+// little-endian IEEE 754. The bytes of a file give what `veilsum session start --model FILE` binds
+// a session to.
+std::array<uint8_t, 32> HashModel(absl::Span<const float> model);
+std::array<uint8_t, 32> HashModel(absl::Span<const uint8_t> model);
 
 // The stable reason of a failure, for programs: a name of `Reason` in proto/reason.proto without
 // its prefix, such as "TOO_FEW_CLIENTS" or "MODEL_MISMATCH". Empty if there is none.
@@ -153,7 +199,11 @@ class Operation {
 // Keeps its connection between calls.
 class Client {
  public:
-  // INVALID_ARGUMENT naming the option. Does not connect yet.
+  // INVALID_ARGUMENT naming the option; reason NOT_ENROLLED if `identities` does not vouch for this
+  // client. Reason STATE_REFUSED for the state directory: FAILED_PRECONDITION if another client has
+  // it, if it was restored from an older copy, or comes from a newer version; DATA_LOSS,
+  // RESOURCE_EXHAUSTED or INTERNAL for files and disks that are damaged, full, or cannot be used.
+  // Does not connect yet.
   static absl::StatusOr<std::unique_ptr<Client>> Create(ClientOptions options);
 
   // Cancels what is running and waits until its callback has returned. Not from a callback.
@@ -163,18 +213,28 @@ class Client {
 
   // Takes part in the next session of the task and waits for its end. Not from a callback.
   //
+  // If the process died in a session and the state directory knows, goes on with that one instead:
+  // with the same update and weight, or, if they were encoded already, it is left with CONFLICT.
+  // One of another model is left without a word. In any case the call after that is a new session.
+  //
   //   INVALID_ARGUMENT     The update has a NaN, an infinity or another length than the task says,
   //                        the weight is 0 or above the task's greatest, the timeout is not above
   //                        zero. The aggregator got no input; the client may try again.
   //   FAILED_PRECONDITION  Another Aggregate of this client is running; or the session was weaker
-  //                        than the policy, of another model, or its aggregator or another client
-  //                        broke the protocol, so that this client left it (see ReasonName).
+  //                        than the policy, of another model, or one too many, or its aggregator
+  //                        or another client broke the protocol, so that this client left it (see
+  //                        ReasonName).
   //   ABORTED              The aggregator dropped this client (too late, for example), ended the
   //                        session (too few clients, for example), or lost it by a restart. The
-  //                        next FL round may work.
+  //                        next FL round may work. DISPLACED: another client with the same identity
+  //                        has connected.
   //   NOT_FOUND, PERMISSION_DENIED, UNAUTHENTICATED, UNIMPLEMENTED
   //                        The aggregator does not know the task, or refuses the client.
-  //   UNAVAILABLE          The aggregator was gone until after the session's deadlines.
+  //   UNAVAILABLE          The aggregator was gone until after the session's deadlines, or there
+  //                        and silent for twice as long.
+  //   DATA_LOSS, RESOURCE_EXHAUSTED, INTERNAL with the reason STATE_REFUSED
+  //                        The state directory could not be written, and nothing left that would
+  //                        have had to be remembered.
   //   DEADLINE_EXCEEDED    The timeout; the text says what the last trouble was.
   //   CANCELLED            The client was destroyed.
   absl::StatusOr<AggregateResult> Aggregate(absl::Span<const float> update,

@@ -9,8 +9,11 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/escaping.h"
 #include "client_sdk/transport/fake_aggregator.h"
 #include "crypto/certificates/identity_pem.h"
+#include "crypto/identities/enrolment.h"
+#include "crypto/identities/roster_file.h"
 #include "crypto/primitives/identity.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -24,12 +27,34 @@ using client::FakeHeader;
 using client::Mailbox;
 using testing::HasSubstr;
 
-std::string IdentityPem() {
-  const auto identity = crypto::IdentityKeyPair::Generate([](absl::Span<uint8_t> out) {
-    for (uint8_t& byte : out) byte = 9;
+crypto::IdentityKeyPair Identity(uint8_t number = 9) {
+  return crypto::IdentityKeyPair::Generate([number](absl::Span<uint8_t> out) {
+    for (uint8_t& byte : out) byte = number;
   });
-  return crypto::ToString(crypto::ExposeSecret(crypto::FormatIdentityPem(identity)));
 }
+
+std::string IdentityPem() {
+  return crypto::ToString(crypto::ExposeSecret(crypto::FormatIdentityPem(Identity())));
+}
+
+// What Create says to these options.
+absl::Status Refusal(ClientOptions options) { return Client::Create(std::move(options)).status(); }
+
+v1::SessionHeader MaliciousHeader() {
+  v1::SessionHeader header = FakeHeader(3);
+  header.set_tier(v1::TIER_MALICIOUS);
+  header.set_corruption_rate(0.1);
+  header.set_min_survivors(3);
+  header.set_roster_version(7);
+  header.set_model_hash(std::string(32, '\1'));
+  return header;
+}
+
+const AggregateOptions kOfAModel = [] {
+  AggregateOptions options;
+  options.model_hash.emplace().fill(1);
+  return options;
+}();
 
 class VeilsumTest : public testing::Test {
  protected:
@@ -38,7 +63,17 @@ class VeilsumTest : public testing::Test {
     return {.target = channel.target,
             .task = "task",
             .identity_pem = IdentityPem(),
-            .root_certificates_pem = channel.root_certificates_pem};
+            .root_certificates_pem = channel.root_certificates_pem,
+            .policy = {.least_tier = Tier::kSemiHonest, .least_n_min = 2}};
+  }
+
+  // Insists on the malicious tier, with itself and one other on the roster.
+  ClientOptions MaliciousOptions() const {
+    ClientOptions options = Options();
+    options.policy = {.least_n_min = 2};
+    options.identities = crypto::FormatRosterFile(
+        {7, {{Identity().public_key(), "me"}, {Identity(8).public_key(), "other"}}});
+    return options;
   }
 
   void Connect() { client_ = *Client::Create(Options()); }
@@ -79,6 +114,141 @@ TEST_F(VeilsumTest, CreateNamesTheOptionThatIsWrong) {
   EXPECT_THAT(message([](ClientOptions& o) { o.client_key_pem = "?"; }),
               HasSubstr("client_certificate_pem"));
   EXPECT_THAT(message([](ClientOptions& o) { o.insecure = true; }), HasSubstr("insecure"));
+}
+
+TEST_F(VeilsumTest, MaliciousTierNeedsARootThatVouchesForTheClient) {
+  ClientOptions options = MaliciousOptions();
+  EXPECT_TRUE(Refusal(options).ok());
+  options.identities = "";
+  EXPECT_THAT(std::string(Refusal(options).message()), HasSubstr("identities: "));
+  options.policy.trust_aggregator_identities = true;
+  EXPECT_TRUE(Refusal(options).ok());
+  options.identities = "version = x";
+  EXPECT_THAT(std::string(Refusal(options).message()), HasSubstr("identities:1"));
+  options.identities = crypto::FormatRosterFile({1, {{Identity(8).public_key(), "other"}}});
+  EXPECT_EQ(ReasonName(Refusal(options)), "NOT_ENROLLED");
+  EXPECT_THAT(std::string(Refusal(options).message()), HasSubstr(Identity().public_key().ToHex()));
+}
+
+TEST_F(VeilsumTest, AuthoritysKeyNeedsItsWordForTheClient) {
+  ClientOptions options = MaliciousOptions();
+  options.identities = crypto::FormatIdentityPublicPem(Identity(1).public_key());
+  EXPECT_THAT(std::string(Refusal(options).message()), HasSubstr("enrolment: "));
+  const auto enrol = [&](uint8_t authority, uint8_t client) {
+    options.enrolment = crypto::FormatEnrolmentFile(
+        crypto::SignEnrolment(Identity(authority), Identity(client).public_key(), 7));
+    return Refusal(options);
+  };
+  EXPECT_TRUE(enrol(1, 9).ok());
+  EXPECT_EQ(ReasonName(enrol(2, 9)), "NOT_ENROLLED");
+  EXPECT_EQ(ReasonName(enrol(1, 8)), "INVALID_ARGUMENT");
+  options.enrolment = "nonsense";
+  EXPECT_THAT(std::string(Refusal(options).message()), HasSubstr("enrolment:1"));
+}
+
+TEST_F(VeilsumTest, EnrolmentAndRosterVersionAreUsed) {
+  ClientOptions options = MaliciousOptions();
+  options.identities = crypto::FormatIdentityPublicPem(Identity(1).public_key());
+  const crypto::Enrolment enrolment =
+      crypto::SignEnrolment(Identity(1), Identity().public_key(), 7);
+  options.enrolment = crypto::FormatEnrolmentFile(enrolment);
+  client_ = *Client::Create(options);
+  Operation operation = Begin(kOfAModel);
+  auto control = aggregator_.Greet();
+  Offer(*control, MaliciousHeader());
+  const auto sent = control->Receive();
+  ASSERT_TRUE(sent.has_value() && sent->has_advertise_keys());
+  EXPECT_THAT(sent->advertise_keys().entry(),
+              HasSubstr(crypto::ToString(enrolment.signature.bytes())));
+  operation.Cancel();
+  EXPECT_EQ(outcomes_.Take()->code(), absl::StatusCode::kCancelled);
+
+  v1::SessionHeader header = MaliciousHeader();
+  header.set_session_id(std::string(16, 't'));
+  header.set_roster_version(8);
+  Begin(kOfAModel);
+  control = aggregator_.Greet();
+  Offer(*control, header);
+  EXPECT_EQ(control->Receive()->withdraw().reason(), v1::REASON_HEADER_REFUSED);
+  EXPECT_EQ(ReasonName(*outcomes_.Take()), "HEADER_REFUSED");
+}
+
+TEST_F(VeilsumTest, MaliciousTierNeedsAModelOrToSayThatThereIsNone) {
+  ClientOptions options = MaliciousOptions();
+  client_ = *Client::Create(options);
+  const absl::Status status = client_->Aggregate(update_).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("model_hash"));
+  EXPECT_EQ(aggregator_.calls(), 0);
+
+  options.policy.accept_unbound_model = true;
+  client_ = *Client::Create(options);
+  Operation operation = Begin();
+  const auto control = aggregator_.Greet();
+  v1::SessionHeader header = MaliciousHeader();
+  header.clear_model_hash();
+  Offer(*control, header);
+  EXPECT_TRUE(control->Receive()->has_advertise_keys());
+  operation.Cancel();
+  EXPECT_EQ(outcomes_.Take()->code(), absl::StatusCode::kCancelled);
+}
+
+TEST_F(VeilsumTest, StateDirectoryIsOneClientsAlone) {
+  ClientOptions options = Options();
+  options.state_directory = testing::TempDir() + "/state";
+  client_ = *Client::Create(options);
+  const absl::Status status = Client::Create(options).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(ReasonName(status), "STATE_REFUSED");
+  EXPECT_THAT(std::string(status.message()), HasSubstr(options.state_directory));
+  client_ = nullptr;
+  EXPECT_TRUE(Client::Create(options).ok());
+}
+
+TEST_F(VeilsumTest, SessionsPerDayAreCountedAcrossRestarts) {
+  ClientOptions options = Options();
+  options.state_directory = testing::TempDir() + "/budget";
+  options.policy.sessions_per_day = 1;
+  v1::SessionHeader header = FakeHeader(3);
+  client_ = *Client::Create(options);
+  Operation operation = Begin();
+  auto control = aggregator_.Greet();
+  Offer(*control, header);
+  EXPECT_TRUE(control->Receive()->has_advertise_keys());
+  operation.Cancel();
+  EXPECT_EQ(outcomes_.Take()->code(), absl::StatusCode::kCancelled);
+
+  client_ = nullptr;
+  client_ = *Client::Create(options);
+  Begin();
+  control = aggregator_.Greet();
+  header.set_session_id(std::string(16, 't'));
+  Offer(*control, header);
+  const auto sent = control->Receive();
+  EXPECT_EQ(sent->withdraw().reason(), v1::REASON_BUDGET_SPENT);
+  EXPECT_THAT(sent->withdraw().detail(), HasSubstr("allows 1"));
+  const absl::Status status = *outcomes_.Take();
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(ReasonName(status), "BUDGET_SPENT");
+}
+
+TEST_F(VeilsumTest, ExpectedVectorIsPassedOn) {
+  ClientOptions options = Options();
+  options.policy.expected = {.dimension = 3, .clip = 0.5f};
+  client_ = *Client::Create(options);
+  Begin();
+  Offer(*aggregator_.Greet(), FakeHeader(3));
+  const absl::Status status = *outcomes_.Take();
+  EXPECT_EQ(ReasonName(status), "HEADER_REFUSED");
+  EXPECT_THAT(std::string(status.message()), HasSubstr("clip"));
+}
+
+TEST_F(VeilsumTest, HashModelIsSha256OfLittleEndianFloats) {
+  const std::vector<uint8_t> bytes = {0x00, 0x00, 0x80, 0x3f, 0x00, 0x00, 0x00, 0xc0};
+  const auto hash = HashModel(std::vector<float>{1.0f, -2.0f});
+  EXPECT_EQ(hash, HashModel(bytes));
+  EXPECT_EQ(absl::BytesToHexString(crypto::AsStringView(hash)),
+            "ee4ac73c2bd27756ab82780f27c73a7bc4d3f0bb6acb37e008bc27eccd7e588b");
 }
 
 TEST_F(VeilsumTest, CallersErrorsShowAtOnceAndNothingIsSent) {

@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // The smallest client: takes part in the next session of a task with a vector whose elements are
-// all VALUE, and prints the mean. FOLDER holds identity.pem, certificate.pem and private_key.pem,
-// as `veilsum init` makes them.
+// all VALUE, and prints the mean. FOLDER is one of those that `veilsum init` makes for clients;
+// what the client must not forget is kept there too.
 
 #include <cstdlib>
 #include <fstream>
@@ -25,13 +25,19 @@ int main(int argc, char** argv) {
     return 2;
   }
   const std::string folder = argv[3];
-  auto client =
-      veilsum::Client::Create({.target = argv[1],
-                               .task = argv[4],
-                               .identity_pem = Read(folder + "/identity.pem"),
-                               .root_certificates_pem = Read(argv[2]),
-                               .client_certificate_pem = Read(folder + "/certificate.pem"),
-                               .client_key_pem = Read(folder + "/private_key.pem")});
+  auto client = veilsum::Client::Create(
+      {.target = argv[1],
+       .task = argv[4],
+       .identity_pem = Read(folder + "/identity.pem"),
+       // Whichever of the two is there: a roster, or an authority with its word for this client.
+       .identities = Read(folder + "/roster.toml") + Read(folder + "/enrolment_authority.pem"),
+       .enrolment = Read(folder + "/enrolment.toml"),
+       .state_directory = folder + "/state",
+       .root_certificates_pem = Read(argv[2]),
+       .client_certificate_pem = Read(folder + "/certificate.pem"),
+       .client_key_pem = Read(folder + "/private_key.pem"),
+       // Nothing is trained here. Who trains passes Aggregate a model_hash instead.
+       .policy = {.accept_unbound_model = true}});
   if (!client.ok()) {
     std::cerr << client.status() << "\n";
     return 1;

@@ -33,6 +33,8 @@ std::unique_ptr<Client> MakeClient(const TestServer& server, uint8_t number) {
   options.identity_pem =
       crypto::ToString(crypto::ExposeSecret(crypto::FormatIdentityPem(TestIdentity(number))));
   options.root_certificates_pem = server.authority_pem();
+  options.policy.least_tier = Tier::kSemiHonest;
+  options.policy.least_n_min = 2;
   auto client = Client::Create(std::move(options));
   EXPECT_TRUE(client.ok()) << client.status();
   return *std::move(client);

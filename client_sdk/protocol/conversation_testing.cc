@@ -78,8 +78,8 @@ crypto::SessionSecret TestSecret(uint32_t number) {
       [&](absl::Span<uint8_t> out) { FillWith(number, 0xB2, out); });
 }
 
-Conversation::Conversation(v1::SessionHeader header, uint32_t clients)
-    : header_(std::move(header)) {
+Conversation::Conversation(v1::SessionHeader header, uint32_t clients, Adjust adjust)
+    : header_(std::move(header)), adjust_(std::move(adjust)) {
   for (uint32_t i = 0; i < clients; ++i) {
     identities_.push_back(std::make_unique<crypto::IdentityKeyPair>(TestIdentity(i)));
   }
@@ -99,6 +99,7 @@ ParticipantOptions Conversation::OptionsOf(uint32_t position) const {
   options.task_id = header_.task_id();
   if (!header_.model_hash().empty()) options.model_hash = TestModel();
   options.journal = journals[position];
+  if (adjust_ != nullptr) adjust_(position, options);
   return options;
 }
 
@@ -174,6 +175,18 @@ v1::ServerMessage Conversation::Survivors(const std::vector<bool>& survivors) co
   return message;
 }
 
+v1::ServerMessage Conversation::Signatures(const std::vector<bool>& signers) const {
+  v1::ServerMessage message;
+  v1::ConsistencySignatures& signatures = *message.mutable_consistency();
+  for (uint32_t i = 0; i < size(); ++i) {
+    if (!signers[i]) continue;
+    auto& one = *signatures.add_signatures();
+    one.set_position(i);
+    one.set_survivor_root_signature(checks[i].value().survivor_root_signature());
+  }
+  return message;
+}
+
 v1::ServerMessage Conversation::Result(const std::vector<bool>& survivors,
                                        const std::string& packed) const {
   v1::ServerMessage message;
@@ -237,11 +250,22 @@ void Conversation::DeliverShares(const std::vector<bool>& sharers) {
   }
 }
 
+void Conversation::SignSurvivors(const std::vector<bool>& survivors) {
+  checks.resize(size());
+  for (uint32_t i = 0; i < size(); ++i) {
+    if (!survivors[i]) continue;
+    checks[i] = Find<Send>(Tell(i, Survivors(survivors))).message.consistency_check();
+  }
+}
+
 void Conversation::AnswerSurvivors(const std::vector<bool>& survivors) {
+  const bool malicious = header_.tier() == v1::TIER_MALICIOUS;
+  if (malicious) SignSurvivors(survivors);
+  const v1::ServerMessage message = malicious ? Signatures(survivors) : Survivors(survivors);
   unmaskings.resize(size());
   for (uint32_t i = 0; i < size(); ++i) {
     if (!survivors[i]) continue;
-    unmaskings[i] = Find<Send>(Tell(i, Survivors(survivors))).message.unmasking();
+    unmaskings[i] = Find<Send>(Tell(i, message)).message.unmasking();
   }
 }
 

@@ -7,6 +7,7 @@
 #define VEILSUM_CLIENT_SDK_PROTOCOL_CONVERSATION_TESTING_H_
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -69,7 +70,9 @@ MATCHER_P(Declines, reason, "declines with " + v1::Reason_Name(reason)) {
 // every client take the next step with honest messages; messages can be had one by one too.
 class Conversation {
  public:
-  explicit Conversation(v1::SessionHeader header, uint32_t clients);
+  // Changes the options of a client before it is made.
+  using Adjust = std::function<void(uint32_t position, ParticipantOptions&)>;
+  explicit Conversation(v1::SessionHeader header, uint32_t clients, Adjust adjust = nullptr);
 
   uint32_t size() const { return static_cast<uint32_t>(clients_.size()); }
   ParticipantProtocol& client(uint32_t position) { return clients_[position]; }
@@ -91,6 +94,8 @@ class Conversation {
   v1::ServerMessage Neighbours(uint32_t position) const;
   v1::ServerMessage Shares(uint32_t position, const std::vector<bool>& sharers) const;
   v1::ServerMessage Survivors(const std::vector<bool>& survivors) const;
+  // What the clients that `signers` names have signed, each for the set it was shown.
+  v1::ServerMessage Signatures(const std::vector<bool>& signers) const;
   v1::ServerMessage Result(const std::vector<bool>& survivors, const std::string& packed) const;
 
   std::vector<bool> Everybody() const { return std::vector<bool>(size(), true); }
@@ -105,6 +110,8 @@ class Conversation {
   void AnnounceRoster();  // Without the entries.
   void ShareKeys();       // AnnounceRoster, if need be, and the entries.
   void DeliverShares(const std::vector<bool>& sharers);
+  void SignSurvivors(const std::vector<bool>& survivors);  // Malicious tier.
+  // Malicious tier: SignSurvivors, and the signatures of all survivors.
   void AnswerSurvivors(const std::vector<bool>& survivors);
 
   std::vector<std::vector<std::string>> journals;
@@ -112,12 +119,14 @@ class Conversation {
   std::vector<v1::AdvertiseKeys> advertised;
   std::vector<v1::SignedMessage> shared;
   std::vector<StartUpload> uploads;
+  std::vector<std::optional<v1::ConsistencyCheck>> checks;
   std::vector<std::optional<v1::SignedMessage>> unmaskings;
 
  private:
   std::vector<std::unique_ptr<crypto::IdentityKeyPair>> identities_;
   std::vector<ParticipantProtocol> clients_;
   v1::SessionHeader header_;
+  Adjust adjust_;
   crypto::Digest transcript_{};
   bool roster_announced_ = false;
 };

@@ -17,10 +17,12 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "client_sdk/progress.h"
 #include "client_sdk/protocol/session_policy.h"
+#include "client_sdk/state/session_store.h"
 #include "client_sdk/transport/hooks.h"
 #include "crypto/masking/lanes.h"
 #include "crypto/primitives/bytes.h"
@@ -43,8 +45,8 @@ struct RunnerResult {
   std::vector<float> mean;
   uint64_t weight_sum = 0;
   uint32_t participants = 0;
-  double fraction_clipped = 0;
-  std::string session_id;  // 16 bytes.
+  double fraction_clipped = 0;  // 0 too where a restart came after the input was in.
+  std::string session_id;       // 16 bytes.
 };
 
 struct RunnerOptions {
@@ -56,14 +58,24 @@ struct RunnerOptions {
   std::shared_ptr<const crypto::IdentityKeyPair> identity;
   crypto::SessionSecret session_secret;  // Fresh and random for each runner.
   uint64_t backoff_seed = 0;             // Random, so that clients do not come back in step.
-  SessionPolicy policy;                  // Leave `expected.dimension` alone.
+  SessionPolicy policy;
   std::string task_id;
   std::optional<crypto::Digest> model_hash;
   std::string enrolment_signature;  // 64 bytes, for the entry; or empty.
 
+  // What is remembered beyond this runner; null: nothing. An unfinished session of the task is
+  // taken up again, with its own secret instead of session_secret.
+  std::shared_ptr<SessionStore> store;
+  uint32_t sessions_per_day = 0;  // Most that may start within 24 hours; 0: any number.
+  std::function<absl::Time()> now = [] { return absl::Now(); };
+
   absl::Span<const float> update;  // Not owned; outlives `done`.
   uint64_t weight = 1;
   absl::Duration timeout = absl::InfiniteDuration();
+  // Beyond the deadlines that the header names: folding, unmasking and the way back take time too.
+  // With the aggregator gone the session is given up after that, with a silent one after as long
+  // again as the deadlines.
+  absl::Duration session_slack = absl::Seconds(30);
 
   // Called on threads of the pool, one at a time, in order; null for no interest. They must not
   // block for long: the session waits.
@@ -81,11 +93,15 @@ class ParticipantRunner {
  public:
   // Called once, on a thread of the pool, when no RPC and no task of this runner is left.
   // Errors, most with a reason (proto/reason_status.h): CANCELLED, DEADLINE_EXCEEDED (timeout),
-  // INVALID_ARGUMENT (the update or weight does not fit the session), UNAVAILABLE (gone until
-  // after the session's deadlines), and why the aggregator or the protocol ended it.
+  // INVALID_ARGUMENT (the update or weight does not fit the session), UNAVAILABLE (gone, or silent,
+  // until after the session's deadlines), those of the store (nothing that depended on what could
+  // not be remembered has left), and why the aggregator or the protocol ended it. However it ended,
+  // the session is erased from the store, unless a test's hook killed the runner.
   using Done = std::function<void(absl::StatusOr<RunnerResult>)>;
 
-  // INVALID_ARGUMENT for options that the protocol does not take.
+  // INVALID_ARGUMENT for options that the protocol does not take; errors of the store. Where the
+  // unfinished session cannot be taken up again, FAILED_PRECONDITION with REASON_STATE_REFUSED, and
+  // it is erased: the next runner begins a new one. Reads from the store.
   static absl::StatusOr<std::shared_ptr<ParticipantRunner>> Create(RunnerOptions options);
   virtual ~ParticipantRunner() = default;
 

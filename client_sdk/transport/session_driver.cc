@@ -20,9 +20,6 @@
 namespace veilsum::client {
 namespace {
 
-// Beyond the deadlines that the header names: folding, unmasking and the way back take time too.
-constexpr absl::Duration kSessionSlack = absl::Seconds(30);
-
 absl::Duration SumOf(const v1::PhaseDeadlines& deadlines) {
   return absl::Milliseconds(deadlines.advertise_keys_ms()) +
          absl::Milliseconds(deadlines.share_keys_ms()) +
@@ -46,13 +43,42 @@ RunnerProgress::Stage StageOf(v1::Round round) {
   }
 }
 
+// How the operator is told. The caller gets the whole status; it may name its weight, its vector or
+// its directories.
+CancelRequested WithdrawalFor(const absl::Status& status) {
+  const v1::Reason reason = ReasonOf(status);
+  switch (reason) {
+    case v1::REASON_UNSPECIFIED:
+    case v1::REASON_CANCELLED:
+      return {};
+    case v1::REASON_BUDGET_SPENT:
+      return {reason, std::string(status.message())};
+    case v1::REASON_STATE_REFUSED:
+      return {reason, "the client's saved state does not allow it to go on"};
+    case v1::REASON_INVALID_ARGUMENT:
+      return {reason, "the caller's update does not fit the session"};
+    default:
+      return {reason, "the client gave up"};
+  }
+}
+
+// Says what REASON_DISPLACED means here, whoever reported it.
+absl::Status Explain(absl::Status status) {
+  if (ReasonOf(status) != v1::REASON_DISPLACED) return status;
+  return MakeError(absl::StatusCode::kAborted, v1::REASON_DISPLACED,
+                   "another client with the same identity has connected, and this one is out of "
+                   "the session; run one client for each identity");
+}
+
 }  // namespace
 
-SessionDriver::SessionDriver(RunnerOptions options, ParticipantProtocol protocol)
+SessionDriver::SessionDriver(RunnerOptions options, ParticipantProtocol protocol,
+                             std::shared_ptr<SessionRecord> record)
     : options_(std::move(options)),
       strand_(options_.pool->get_executor()),
       stub_(v1::ParticipantService::NewStub(options_.channel)),
       protocol_(std::move(protocol)),
+      record_(std::move(record)),
       timeout_timer_(strand_),
       session_timer_(strand_),
       resend_timer_(strand_) {}
@@ -70,6 +96,19 @@ void SessionDriver::Cancel() {
   });
 }
 
+template <class Work, class Next>
+void SessionDriver::OnPool(Work work, Next next) {
+  ++tasks_on_pool_;
+  asio::post(*options_.pool, [self = shared_from_this(), work = std::move(work),
+                              next = std::move(next)]() mutable {
+    auto result = work();
+    asio::post(self->strand_, [self, next = std::move(next), result = std::move(result)]() mutable {
+      --self->tasks_on_pool_;
+      next(std::move(result));
+    });
+  });
+}
+
 CallContext SessionDriver::Context(uint64_t backoff) const {
   return {strand_, stub_, options_.backoff_seed + backoff};
 }
@@ -81,6 +120,8 @@ void SessionDriver::Begin() {
   ArmTimeout();
   link_ = MakeLink();
   Report(RunnerProgress::Stage::kConnecting, 0, 0);
+  // An unfinished session goes on where it stopped.
+  if (CallerFits()) Carry(protocol_.TakeReplayed());
   if (!outcome_.has_value()) link_->Start();
 }
 
@@ -156,7 +197,7 @@ bool SessionDriver::CallerFits() {
   if (caller_checked_ || protocol_.finished() || protocol_.session_id().empty()) return true;
   caller_checked_ = true;
   const v1::SessionHeader& header = protocol_.header();
-  ArmSessionTimer(SumOf(header.deadlines()) + kSessionSlack);
+  ArmSessionTimer(SumOf(header.deadlines()) + options_.session_slack, false);
   absl::Status fits = CheckUpdate(options_.update, options_.weight, header.vector());
   if (!fits.ok()) GiveUp(std::move(fits));
   return fits.ok();
@@ -182,10 +223,36 @@ void SessionDriver::Step(Event event) {
 }
 
 void SessionDriver::Carry(Effects effects) {
-  for (Effect& effect : effects) {
-    if (outcome_.has_value()) return;
+  for (Effect& effect : effects) effects_.push_back(std::move(effect));
+  CarryOn();
+}
+
+void SessionDriver::CarryOn() {
+  while (!effects_.empty() && !remembering_ && !outcome_.has_value()) {
+    Effect effect = std::move(effects_.front());
+    effects_.pop_front();
     std::visit([this](auto& one) { Carry(std::move(one)); }, effect);
   }
+}
+
+// Off the strand: the disk takes its time.
+void SessionDriver::Carry(Remember remember) {
+  remembering_ = true;
+  const v1::SessionHeader& header = protocol_.header();
+  std::optional<crypto::Digest> answered;
+  if (remember.answers && header.model_hash().size() == limits::kDigestBytes) {
+    std::copy(header.model_hash().begin(), header.model_hash().end(), answered.emplace().begin());
+  }
+  OnPool([record = record_, session_id = header.session_id(), entry = std::move(remember.entry),
+          answered]() mutable { return record->Remember(session_id, std::move(entry), answered); },
+         [this](absl::Status status) { Remembered(std::move(status)); });
+}
+
+void SessionDriver::Remembered(absl::Status status) {
+  remembering_ = false;
+  if (outcome_.has_value()) return CompleteIfIdle();
+  if (!status.ok()) return GiveUp(std::move(status));
+  CarryOn();
 }
 
 void SessionDriver::Carry(Send send) {
@@ -205,19 +272,18 @@ void SessionDriver::Carry(Send send) {
 }
 
 void SessionDriver::Carry(EncodeInput encode) {
-  ++tasks_on_pool_;
-  asio::post(*options_.pool, [self = shared_from_this(), spec = std::move(encode.spec),
-                              seed = protocol_.rounding_seed().Clone()]() mutable {
-    absl::StatusOr<EncodedInput> encoded =
-        EncodeUpdate(self->options_.update, self->options_.weight, spec, seed);
-    asio::post(self->strand_, [self, encoded = std::move(encoded)]() mutable {
-      self->Encoded(std::move(encoded));
-    });
-  });
+  OnPool(
+      [this, spec = std::move(encode.spec), seed = protocol_.rounding_seed().Clone()] {
+        absl::StatusOr<EncodedInput> encoded =
+            EncodeUpdate(options_.update, options_.weight, spec, seed);
+        crypto::Digest digest{};
+        if (encoded.ok()) digest = InputDigest(encoded->values);
+        return std::make_pair(std::move(encoded), digest);
+      },
+      [this](auto encoded) { Encoded(std::move(encoded.first), encoded.second); });
 }
 
-void SessionDriver::Encoded(absl::StatusOr<EncodedInput> encoded) {
-  --tasks_on_pool_;
+void SessionDriver::Encoded(absl::StatusOr<EncodedInput> encoded, const crypto::Digest& digest) {
   if (outcome_.has_value()) return CompleteIfIdle();
   if (!encoded.ok()) return GiveUp(encoded.status());
   fraction_clipped_ = encoded->fraction_clipped;
@@ -225,18 +291,11 @@ void SessionDriver::Encoded(absl::StatusOr<EncodedInput> encoded) {
   if (options_.observe_quantised != nullptr) {
     options_.observe_quantised(protocol_.header(), *input_);
   }
-  Step(InputEncoded{InputDigest(*input_)});
+  Step(InputEncoded{digest});
 }
 
-void SessionDriver::Carry(StartUpload upload) {
+void SessionDriver::Carry(StartUpload wanted) {
   if (uploader_ != nullptr) return;  // It goes on by itself.
-  wanted_upload_ = std::move(upload);
-  UploadIfReady();
-}
-
-void SessionDriver::UploadIfReady() {
-  if (!wanted_upload_.has_value() || input_ == nullptr) return;
-  StartUpload wanted = *std::exchange(wanted_upload_, std::nullopt);
   if (FaultAt(Point::Moment::kBeforeUpload, v1::ROUND_MASKED_INPUT_COLLECTION) &&
       outcome_.has_value()) {
     return;
@@ -301,7 +360,6 @@ void SessionDriver::Carry(const Progress& progress) {
 }
 
 void SessionDriver::Carry(Finished finished) {
-  if (giving_up_.has_value()) return Settle(*giving_up_, true);
   if (!finished.status.ok()) return Settle(WithReason(finished.status, finished.reason), true);
   Decode(std::move(finished));
 }
@@ -312,21 +370,18 @@ void SessionDriver::Decode(Finished finished) {
   result.fraction_clipped = fraction_clipped_;
   result.session_id = protocol_.session_id();
   if (finished.packed_sum.empty()) return Settle(std::move(result), true);
-  ++tasks_on_pool_;
-  asio::post(*options_.pool, [self = shared_from_this(), spec = protocol_.header().vector(),
-                              finished = std::move(finished),
-                              result = std::move(result)]() mutable {
-    absl::StatusOr<DecodedSum> sum = DecodeSum(finished.packed_sum, spec, finished.included);
-    asio::post(self->strand_, [self, sum = std::move(sum), result = std::move(result)]() mutable {
-      --self->tasks_on_pool_;
-      if (self->outcome_.has_value()) return self->CompleteIfIdle();
-      if (!sum.ok()) return self->Settle(sum.status(), true);
-      result.has_mean = true;
-      result.mean = std::move(sum->mean);
-      result.weight_sum = sum->weight_sum;
-      self->Settle(std::move(result), true);
-    });
-  });
+  OnPool(
+      [spec = protocol_.header().vector(), finished = std::move(finished)] {
+        return DecodeSum(finished.packed_sum, spec, finished.included);
+      },
+      [this, result = std::move(result)](absl::StatusOr<DecodedSum> sum) mutable {
+        if (outcome_.has_value()) return CompleteIfIdle();
+        if (!sum.ok()) return Settle(sum.status(), true);
+        result.has_mean = true;
+        result.mean = std::move(sum->mean);
+        result.weight_sum = sum->weight_sum;
+        Settle(std::move(result), true);
+      });
 }
 
 // ---- Hooks ----
@@ -361,15 +416,20 @@ void SessionDriver::ArmTimeout() {
   });
 }
 
-void SessionDriver::ArmSessionTimer(absl::Duration delay) {
+void SessionDriver::ArmSessionTimer(absl::Duration delay, bool last) {
   session_timer_.expires_after(absl::ToChronoNanoseconds(delay));
-  session_timer_.async_wait([self = shared_from_this()](const asio::error_code& error) {
+  session_timer_.async_wait([self = shared_from_this(), last](const asio::error_code& error) {
     if (error || self->outcome_.has_value()) return;
-    // As long as the aggregator is there, it says itself when the session is over.
-    if (self->link_->established()) return self->ArmSessionTimer(kSessionSlack);
+    const bool connected = self->link_->established();
+    // As long as the aggregator is there, it should say itself when the session is over.
+    if (connected && !last) {
+      return self->ArmSessionTimer(SumOf(self->protocol_.header().deadlines()), true);
+    }
     self->GiveUp(absl::UnavailableError(
-        absl::StrCat("the aggregator was gone until after the session's deadlines: ",
-                     self->last_trouble_.message())));
+        connected ? "the aggregator is connected, but did not end the session within twice its "
+                    "deadlines"
+                  : absl::StrCat("the aggregator was gone until after the session's deadlines: ",
+                                 self->last_trouble_.message())));
   });
 }
 
@@ -381,21 +441,29 @@ void SessionDriver::Report(RunnerProgress::Stage stage, uint64_t done, uint64_t 
 
 void SessionDriver::GiveUp(absl::Status status) {
   if (outcome_.has_value()) return;
-  giving_up_ = std::move(status);
-  if (!protocol_.finished()) Step(CancelRequested{});
-  Settle(*giving_up_, true);
+  effects_.clear();  // What has not left yet never will.
+  if (!protocol_.finished()) {
+    for (Effect& effect : protocol_.Step(WithdrawalFor(status))) {
+      if (auto* send = std::get_if<Send>(&effect)) Carry(std::move(*send));
+    }
+  }
+  Settle(std::move(status), true);
 }
 
-void SessionDriver::Settle(absl::StatusOr<RunnerResult> outcome, bool flush) {
+void SessionDriver::Settle(absl::StatusOr<RunnerResult> outcome, bool politely) {
   if (outcome_.has_value()) return;
+  if (!outcome.ok()) outcome = Explain(outcome.status());
+  if (!record_->read_error().ok()) outcome = record_->read_error();
   outcome_ = std::move(outcome);
+  erase_ = politely;
+  effects_.clear();
   timeout_timer_.cancel();
   session_timer_.cancel();
   resend_timer_.cancel();
   if (uploader_ != nullptr) uploader_->Stop();
   if (downloader_ != nullptr) downloader_->Stop();
   if (link_ != nullptr) {
-    link_->Close(flush);
+    link_->Close(politely);
   } else {
     CompleteIfIdle();
   }
@@ -405,6 +473,13 @@ void SessionDriver::CompleteIfIdle() {
   if (!outcome_.has_value() || link_ != nullptr || uploader_ != nullptr || downloader_ != nullptr ||
       tasks_on_pool_ > 0 || done_ == nullptr) {
     return;
+  }
+  if (std::exchange(erase_, false)) {
+    return OnPool([record = record_] { return record->End(); },
+                  [this](absl::Status ended) {
+                    if (!ended.ok() && outcome_->ok()) outcome_ = std::move(ended);
+                    CompleteIfIdle();
+                  });
   }
   // Not from below the objects that die with this one.
   asio::post(strand_, [self = std::move(self_), done = std::exchange(done_, nullptr)] {

@@ -6,6 +6,7 @@
 #define VEILSUM_CLIENT_SDK_TRANSPORT_SESSION_DRIVER_H_
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -21,6 +22,7 @@
 #include "client_sdk/transport/execution.h"
 #include "client_sdk/transport/hooks.h"
 #include "client_sdk/transport/participant_runner.h"
+#include "client_sdk/transport/session_record.h"
 #include "client_sdk/transport/uploader.h"
 #include "crypto/masking/lanes.h"
 #include "proto/participant.grpc.pb.h"
@@ -30,7 +32,8 @@ namespace veilsum::client {
 class SessionDriver final : public ParticipantRunner,
                             public std::enable_shared_from_this<SessionDriver> {
  public:
-  SessionDriver(RunnerOptions options, ParticipantProtocol protocol);
+  SessionDriver(RunnerOptions options, ParticipantProtocol protocol,
+                std::shared_ptr<SessionRecord> record);
 
   void Start(Done done) override;
   void Cancel() override;
@@ -51,15 +54,17 @@ class SessionDriver final : public ParticipantRunner,
 
   void Step(Event event);
   void Carry(Effects effects);
-  void Carry(const Remember&) {}
+  // Those that nothing keeps back.
+  void CarryOn();
+  void Carry(Remember remember);
+  void Remembered(absl::Status status);
   void Carry(Send send);
   void Carry(EncodeInput encode);
   void Carry(StartUpload upload);
   void Carry(DownloadResult download);
   void Carry(const Progress& progress);
   void Carry(Finished finished);
-  void Encoded(absl::StatusOr<EncodedInput> encoded);
-  void UploadIfReady();
+  void Encoded(absl::StatusOr<EncodedInput> encoded, const crypto::Digest& digest);
   void UploadDone(absl::StatusOr<v1::UploadReceipt> outcome);
   void DownloadDone(absl::StatusOr<std::string> outcome);
   void Decode(Finished finished);
@@ -69,19 +74,30 @@ class SessionDriver final : public ParticipantRunner,
   void Suffer(Fault fault);
 
   void ArmTimeout();
-  void ArmSessionTimer(absl::Duration delay);
+  // `last`: then the session is given up even if the aggregator is there.
+  void ArmSessionTimer(absl::Duration delay, bool last);
   void Report(RunnerProgress::Stage stage, uint64_t done, uint64_t total, std::string detail = "");
   // Leaves the session, politely where possible, with this status as the outcome.
   void GiveUp(absl::Status status);
   // The outcome is settled; completes when nothing is left running. Later outcomes are ignored.
-  void Settle(absl::StatusOr<RunnerResult> outcome, bool flush);
+  // `politely`: what was sent gets out first, and the session is erased from the store.
+  void Settle(absl::StatusOr<RunnerResult> outcome, bool politely);
   void CompleteIfIdle();
+
+  // `work` on the pool, then `next` with its result on the strand.
+  template <class Work, class Next>
+  void OnPool(Work work, Next next);
 
   RunnerOptions options_;
   Strand strand_;
   std::shared_ptr<v1::ParticipantService::Stub> stub_;
   ParticipantProtocol protocol_;
+  std::shared_ptr<SessionRecord> record_;
   Done done_;
+
+  // Effects wait here, in order, while the one before them is being remembered.
+  std::deque<Effect> effects_;
+  bool remembering_ = false;
 
   std::shared_ptr<ControlLink> link_;
   std::shared_ptr<Uploader> uploader_;
@@ -94,11 +110,10 @@ class SessionDriver final : public ParticipantRunner,
   bool caller_checked_ = false;
   std::shared_ptr<const crypto::LaneVector> input_;
   double fraction_clipped_ = 0;
-  std::optional<StartUpload> wanted_upload_;
   absl::Status last_trouble_;
 
-  std::optional<absl::Status> giving_up_;  // Instead of what the protocol says.
   std::optional<absl::StatusOr<RunnerResult>> outcome_;
+  bool erase_ = false;  // Before completing.
   std::shared_ptr<SessionDriver> self_;
 };
 

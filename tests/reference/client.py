@@ -241,7 +241,8 @@ class Client:
         bad = Reason.TOO_FEW_SIGNATURES
         given = [one.position for one in message.signatures]
         ordered = all(a < b for a, b in zip(given, given[1:]))
-        require(ordered, Reason.MALFORMED, "not strictly ascending")
+        sized = all(len(one.survivor_root_signature) == 64 for one in message.signatures)
+        require(ordered and sized, Reason.MALFORMED, "not strictly ascending, or too short")
         signers = {self.position} if self.cohort.is_complete else set()
         for one in message.signatures:
             if one.position in self.survivors.intersection(self.cohort.neighbours[self.position]):

@@ -73,7 +73,7 @@ def check_policy(header, policy):
     require(header.model_hash == policy.model_hash, Reason.MODEL_MISMATCH, "another model")
     has_root = policy.roster is not None or policy.authorities
     if has_root:
-        require(header.roster_version == policy.roster_version, Reason.NOT_ENROLLED, "version")
+        require(header.roster_version == policy.roster_version, bad, "another roster version")
     elif header.tier == cohort.MALICIOUS:
         require(policy.trust_aggregator_identities, Reason.NOT_ENROLLED, "no identity root")
 

@@ -6,36 +6,27 @@ import unittest
 
 import cohort
 import graph
-import hashes
 import header as headers
 import keys
 import masking
 import session
+import transcript_replay
 import transcripts
 import wire
 from reasons import Reason
 
-AUTHORITY = bytes([7]) * 32
 SPARSE_CLIENTS = 60
 
 
-def malicious_header(**fields):
-    defaults = {"corruption_rate": 0.1, "dropout_rate": 0.3, "min_survivors": 4, "max_clients": 7}
-    defaults.update({"consistency_check_ms": 60000, "roster_version": 3})
-    return transcripts.header_of(tier=cohort.MALICIOUS, **{**defaults, **fields})
+def malicious(silent=None):
+    """n = 7, t = 5."""
+    header = transcripts.malicious_header(corruption_rate=0.1, dropout_rate=0.3, max_clients=7)
+    return session.Session(header, malicious_cast(silent))
 
 
-def enrol(identity):
-    digest = hashes.enrolment_digest(identity, 3)
-    return keys.sign(AUTHORITY, "enrolment signature", digest)
-
-
-POLICY = headers.Policy(authorities=(keys.identity_of(AUTHORITY),), roster_version=3)
-
-
-def malicious(silent=None, header=None, count=7):
-    cast = session.cast_of(count, POLICY, transcripts.vector_of, silent, enrol)
-    return session.Session(header or malicious_header(), cast)
+def malicious_cast(silent=None):
+    policy = transcripts.malicious_policy()
+    return session.cast_of(7, policy, transcripts.vector_of, silent, transcripts.enrol)
 
 
 def semi_honest(count, silent=None, **fields):
@@ -149,23 +140,18 @@ class Refusals(unittest.TestCase):
         self.refuses(party, message, Reason.TOO_FEW_SIGNATURES)
 
     def test_an_identity_that_nobody_enrolled(self):
-        cast = session.cast_of(7, POLICY, transcripts.vector_of, None, enrol)
-        cast[3].enrolment = bytes(64)
-        played = session.Session(malicious_header(), cast).run()
+        played = malicious()
+        played.clients[3].enrolment = bytes(64)
+        played.run()
         self.assertEqual(played.clients[0].finished, Reason.NOT_ENROLLED)
         self.assertIsNone(played.aggregator.sum)
 
     def test_the_aggregator_keeps_strangers_out(self):
-        cast = session.cast_of(7, POLICY, transcripts.vector_of, None, enrol)
-        cast[3].enrolment = bytes(64)
-        core = session.Session(malicious_header(), cast, self.enrolled).run().aggregator
+        played = malicious()
+        played.clients[3].enrolment = bytes(64)
+        played.aggregator.enrolled = transcript_replay.enrolled_by(transcripts.malicious_policy())
+        core = played.run().aggregator
         self.assertEqual((core.cohort.n, len(core.survivors)), (6, 6))
-
-    @staticmethod
-    def enrolled(identity, signature):
-        digest = hashes.enrolment_digest(identity, 3)
-        authority = keys.identity_of(AUTHORITY)
-        return keys.verify(authority, "enrolment signature", digest, signature)
 
     def test_weaker_headers(self):
         cases = {
@@ -176,13 +162,11 @@ class Refusals(unittest.TestCase):
         }
         for name, fields in cases.items():
             with self.subTest(name):
-                header = wire.decode("SessionHeader", malicious_header())
-                for field, value in fields.items():
-                    setattr(header, field, value)
-                party = malicious().cast[0].client()
-                offer = wire.message("SessionOffer", header=wire.encode("SessionHeader", header))
+                header = transcripts.malicious_header(**fields)
+                party = malicious_cast()[0].client()
+                offer = wire.message("SessionOffer", header=header)
                 party.receive(wire.encode("ServerMessage", {"offer": offer}))
-                self.assertIn(party.finished, (Reason.HEADER_REFUSED, Reason.NOT_ENROLLED))
+                self.assertEqual(party.finished, Reason.HEADER_REFUSED)
 
     def test_a_dealer_whose_secret_is_not_the_one_it_stands_for(self):
         played = malicious({6: 2})

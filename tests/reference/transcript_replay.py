@@ -16,7 +16,10 @@ def policy_of(cast):
         return headers.Policy(least_tier=cohort.SEMI_HONEST)
     header = wire.decode("SessionHeader", bytes.fromhex(cast["header"]))
     authority = bytes.fromhex(cast["authority"])
-    return headers.Policy(authorities=(authority,), roster_version=header.roster_version)
+    model_hash = bytes.fromhex(cast["model_hash"])
+    return headers.Policy(
+        authorities=(authority,), roster_version=header.roster_version, model_hash=model_hash
+    )
 
 
 def enrolled_by(policy):
@@ -67,5 +70,7 @@ def answer_to_bad(transcript, bad):
     parties = parties_of(transcript["cast"])
     for step in transcript["steps"][: bad["after"]]:
         deliver(parties, step)
-    steps = bad.get("steps") or [bad["step"]]
-    return complaint([deliver(parties, step) for step in steps][-1])
+    *before, last = bad["steps"] if "steps" in bad else [bad["step"]]
+    for step in before:
+        assert complaint(deliver(parties, step)) is None, bad["name"]
+    return complaint(deliver(parties, last))

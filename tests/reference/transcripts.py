@@ -14,9 +14,11 @@ import masking
 import session
 import wire
 
-COMPLETE = "transcript_complete.json"
-MALICIOUS = "transcript_malicious.json"
 FIRST_LANES = 8
+AUTHORITY_SEED = bytes([7]) * 32
+ROSTER_VERSION = 3
+MODEL_HASH = hashes.sha256(b"the model that everybody trained")
+FORMAT = "Messages are serialised protobufs of package veilsum.v1, in hexadecimal. "
 
 
 def header_of(**fields):
@@ -58,6 +60,38 @@ def semi_honest():
     )
     policy = headers.Policy(least_tier=cohort.SEMI_HONEST)
     return session.Session(header, session.cast_of(4, policy, vector_of, {2: 2}))
+
+
+def enrol(identity, version=ROSTER_VERSION, authority_seed=AUTHORITY_SEED):
+    """The enrolment authority's signature for somebody."""
+    digest = hashes.enrolment_digest(identity, version)
+    return keys.sign(authority_seed, "enrolment signature", digest)
+
+
+def malicious_header(**fields):
+    defaults = {
+        "corruption_rate": 0.125,
+        "dropout_rate": 0.375,
+        "min_survivors": 3,
+        "max_clients": 6,
+        "consistency_check_ms": 60000,
+        "model_hash": MODEL_HASH,
+        "roster_version": ROSTER_VERSION,
+    }
+    return header_of(tier=cohort.MALICIOUS, **{**defaults, **fields})
+
+
+def malicious_policy():
+    return headers.Policy(
+        authorities=(keys.identity_of(AUTHORITY_SEED),),
+        roster_version=ROSTER_VERSION,
+        model_hash=MODEL_HASH,
+    )
+
+
+def malicious_session(silent=None, **fields):
+    cast = session.cast_of(6, malicious_policy(), vector_of, silent, enrol)
+    return session.Session(malicious_header(**fields), cast)
 
 
 def lanes(seed, spec):
@@ -124,10 +158,23 @@ def transcript(about, played):
 def complete():
     about = (
         "One session: n = 4, complete graph, client 2 drops out in MaskedInputCollection. "
-        "Messages are serialised protobufs of package veilsum.v1, in hexadecimal. "
-        "Written by //tests/vectors:generate_transcript."
+        + FORMAT
+        + "Written by //tests/vectors:generate_transcript."
     )
     return transcript(about, semi_honest().run())
+
+
+def malicious():
+    about = (
+        "One session of the malicious tier: n = 6, t = 4. Client 1 drops out after ShareKeys, "
+        "client 4 before Unmasking. " + FORMAT + "Written by //tests/reference:write_vectors."
+    )
+    written = transcript(about, malicious_session({1: 2, 4: 4}).run())
+    written["cast"]["authority"] = keys.identity_of(AUTHORITY_SEED).hex()
+    written["cast"]["model_hash"] = MODEL_HASH.hex()
+    for one in written["cast"]["clients"]:
+        one["enrolment_signature"] = enrol(bytes.fromhex(one["identity"])).hex()
+    return written
 
 
 def text(value):

@@ -84,13 +84,14 @@ class BadPrimitives(unittest.TestCase):
 class BadSteps(unittest.TestCase):
     def check(self, transcript, bad):
         for one in bad["bad_steps"]:
-            if one["reason"] == "REASON_UNSUPPORTED":
-                continue  # The file speaks of a build without the malicious tier.
             answer = transcript_replay.answer_to_bad(transcript, one)
             self.assertEqual(answer, one["reason"], one["name"])
 
     def test_semi_honest(self):
         self.check(load("transcript_complete.json"), load("transcript_bad.json"))
+
+    def test_malicious(self):
+        self.check(load("transcript_malicious.json"), load("transcript_malicious_bad.json"))
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ changes nothing as long as the protocol stays what it is.
 import os
 import pathlib
 
+import bad_transcripts
 import masking_vectors
 import primitive_vectors
 import transcripts
@@ -17,6 +18,8 @@ FILES = {
     "masking.json": masking_vectors.text,
     "primitives.json": primitive_vectors.text,
     "transcript_complete.json": lambda: transcripts.text(transcripts.complete()),
+    "transcript_malicious.json": lambda: transcripts.text(transcripts.malicious()),
+    "transcript_malicious_bad.json": lambda: transcripts.text(bad_transcripts.malicious()),
 }
 
 

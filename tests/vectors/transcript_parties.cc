@@ -3,6 +3,7 @@
 
 #include "tests/vectors/transcript_parties.h"
 
+#include <algorithm>
 #include <utility>
 #include <variant>
 
@@ -11,6 +12,7 @@
 #include "aggregator/accumulate/unmask.h"
 #include "client_sdk/encoding/encoder.h"
 #include "client_sdk/protocol/masked_input.h"
+#include "crypto/identities/enrolment.h"
 #include "crypto/primitives/transcript_hash.h"
 
 namespace veilsum::vectors {
@@ -21,6 +23,20 @@ Message Parse(const std::string& bytes) {
   Message message;
   message.ParseFromString(bytes);
   return message;
+}
+
+// The malicious tier's casts have an enrolment authority and a model.
+std::optional<crypto::IdentityPublicKey> AuthorityOf(const Json& cast) {
+  if (!cast.contains("authority")) return std::nullopt;
+  return crypto::IdentityPublicKey::Parse(
+             crypto::AsBytes(absl::HexStringToBytes(cast.at("authority").get<std::string>())))
+      .value();
+}
+
+crypto::Digest DigestOf(const std::string& bytes) {
+  crypto::Digest digest{};
+  std::copy_n(bytes.begin(), std::min(bytes.size(), digest.size()), digest.begin());
+  return digest;
 }
 
 }  // namespace
@@ -44,6 +60,11 @@ Parties::Parties(const Json& cast) {
   const auto header = Parse<v1::SessionHeader>(header_bytes);
   client::SessionPolicy policy;
   policy.least_tier = header.tier();
+  const auto authority = AuthorityOf(cast);
+  if (authority.has_value()) {
+    policy.identity_root = std::make_shared<const client::IdentityRoot>(
+        client::EnrolmentAuthority{header.roster_version(), {*authority}});
+  }
   for (const Json& one : cast.at("clients")) {
     const std::string seed = FromHex(one.at("identity_seed"));
     const std::string secret = FromHex(one.at("session_secret"));
@@ -51,16 +72,23 @@ Parties::Parties(const Json& cast) {
         crypto::IdentityKeyPair::FromSeed(
             crypto::IdentityPrivateKey::FromBytes(crypto::AsBytes(seed)).value()),
         one.at("update").get<std::vector<float>>(), one.at("weight").get<uint64_t>());
-    client->protocol =
-        client::ParticipantProtocol::Create(
-            {&client->identity, crypto::SessionSecret::FromBytes(crypto::AsBytes(secret)).value(),
-             policy, header.task_id()})
-            .value();
+    client::ParticipantOptions options{
+        &client->identity, crypto::SessionSecret::FromBytes(crypto::AsBytes(secret)).value(),
+        policy, header.task_id()};
+    if (cast.contains("model_hash")) options.model_hash = DigestOf(FromHex(cast.at("model_hash")));
+    if (authority.has_value()) options.enrolment_signature = FromHex(one.at("enrolment_signature"));
+    client->protocol = client::ParticipantProtocol::Create(std::move(options)).value();
     clients_.push_back(std::move(client));
   }
   aggregator::SessionOptions options;
   options.header_bytes = header_bytes;
   options.admits = [](const crypto::IdentityPublicKey&) { return true; };
+  if (authority.has_value()) {
+    options.enrolment = [authority = *authority, version = header.roster_version()](
+                            const crypto::IdentityPublicKey& identity, crypto::ByteSpan signature) {
+      return crypto::CheckEnrolment({authority}, identity, version, signature);
+    };
+  }
   aggregator_ = aggregator::SessionProtocol::Create(std::move(options)).value();
   accumulator_ = aggregator::Accumulator::Create(header.vector().dimension() + 1,
                                                  header.vector().modulus_bits())
@@ -126,6 +154,9 @@ Json Parties::DeliverToAggregator(const Json& step) {
     StepAggregator(aggregator::AdvertiseKeysReceived{from, message.advertise_keys()}, emitted);
   } else if (message.has_share_keys()) {
     StepAggregator(aggregator::ShareKeysReceived{from, message.share_keys()}, emitted);
+  } else if (message.has_consistency_check()) {
+    StepAggregator(aggregator::ConsistencyCheckReceived{from, message.consistency_check()},
+                   emitted);
   } else if (message.has_unmasking()) {
     StepAggregator(aggregator::UnmaskingReceived{from, message.unmasking()}, emitted);
   }

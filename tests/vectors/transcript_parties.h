@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The Veilsum Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Four clients and an aggregator, each driven by steps of a recorded transcript. A step says to
+// Some clients and an aggregator, each driven by steps of a recorded transcript. A step says to
 // whom something happens and what; what the party does in turn is told as JSON too, so that it can
 // be recorded or compared.
 //
@@ -38,7 +38,8 @@ std::string FromHex(const Json& hex);
 class Parties {
  public:
   // `cast` has "header" and "clients", each of them "identity_seed", "session_secret", "update" and
-  // "weight". Ascending by identity: client p has position p.
+  // "weight". Ascending by identity: client p has position p. In the malicious tier it also has the
+  // enrolment "authority" and the "model_hash", and each client an "enrolment_signature".
   explicit Parties(const Json& cast);
   ~Parties();
 

@@ -1,9 +1,10 @@
 // SPDX-FileCopyrightText: 2026 The Veilsum Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Holds both protocol cores to a recorded session, v1/transcript_complete.json: each party is given
-// what it was given then, and has to do the same, byte for byte. v1/transcript_bad.json has what
-// they must refuse.
+// Holds both protocol cores to recorded sessions, v1/transcript_complete.json and, in the malicious
+// tier, v1/transcript_malicious.json, which tests/reference wrote: each party is given what it was
+// given then, and has to do the same, byte for byte. transcript_bad.json and
+// transcript_malicious_bad.json have what they must refuse.
 
 #include <cstdint>
 #include <fstream>
@@ -28,16 +29,24 @@ class TranscriptVectorsTest : public ::testing::Test {
   const Json transcript_ = Load("transcript_complete.json");
 };
 
-TEST_F(TranscriptVectorsTest, EveryPartyDoesTheSameAgain) {
-  Parties parties(transcript_.at("cast"));
+// Returns the number of steps.
+size_t Replay(const Json& transcript) {
+  Parties parties(transcript.at("cast"));
   parties.Start();
   size_t number = 0;
-  for (const Json& step : transcript_.at("steps")) {
-    ASSERT_EQ(parties.Deliver(step), step.at("emits")) << "step " << number;
+  for (const Json& step : transcript.at("steps")) {
+    EXPECT_EQ(parties.Deliver(step), step.at("emits")) << "step " << number;
+    if (::testing::Test::HasFailure()) return number;
     ++number;
   }
-  EXPECT_GT(number, 40u);
-  EXPECT_EQ(ToHex(parties.packed_sum()), transcript_.at("result").at("packed_sum"));
+  EXPECT_EQ(ToHex(parties.packed_sum()), transcript.at("result").at("packed_sum"));
+  return number;
+}
+
+TEST_F(TranscriptVectorsTest, EveryPartyDoesTheSameAgain) { EXPECT_GT(Replay(transcript_), 40u); }
+
+TEST(MaliciousTranscriptTest, EveryPartyDoesWhatTheReferenceDid) {
+  EXPECT_GT(Replay(Load("transcript_malicious.json")), 70u);
 }
 
 TEST_F(TranscriptVectorsTest, TheRecordingIsWhatTheGeneratorMakes) {
@@ -101,6 +110,24 @@ TEST_F(TranscriptVectorsTest, BadStepsAreRefused) {
     parties.Start();
     for (size_t i = 0; i < one.at("after"); ++i) parties.Deliver(transcript_.at("steps")[i]);
     EXPECT_EQ(AnswerTo(parties.Deliver(one.at("step"))), one.at("reason")) << one.at("name");
+  }
+}
+
+// All of "steps" but the last are taken.
+TEST(MaliciousTranscriptTest, BadStepsAreRefused) {
+  const Json transcript = Load("transcript_malicious.json");
+  const Json bad = Load("transcript_malicious_bad.json");
+  EXPECT_GT(bad.at("bad_steps").size(), 30u);
+  for (const Json& one : bad.at("bad_steps")) {
+    Parties parties(transcript.at("cast"));
+    parties.Start();
+    for (size_t i = 0; i < one.at("after"); ++i) parties.Deliver(transcript.at("steps")[i]);
+    std::string answer = "no complaint";
+    for (const Json& step : one.at("steps")) {
+      EXPECT_EQ(answer, "no complaint") << one.at("name");
+      answer = AnswerTo(parties.Deliver(step));
+    }
+    EXPECT_EQ(answer, one.at("reason")) << one.at("name");
   }
 }
 

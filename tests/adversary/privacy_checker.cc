@@ -118,7 +118,8 @@ class Columns {
 
 class Ledger {
  public:
-  explicit Ledger(const OpenedSecrets& opened) : opened_(opened) {}
+  Ledger(const OpenedSecrets& opened, const std::set<IdentityPublicKey>& corrupted)
+      : opened_(opened), corrupted_(corrupted) {}
 
   void Take(const Sight& sight) {
     for (const ClientView::Upload& upload : sight.view->uploads) Take(sight, upload);
@@ -137,7 +138,10 @@ class Ledger {
     for (const uint32_t neighbour : sight.neighbours) {
       if (sharers.ok() && (*sharers)[neighbour]) AddPairwiseMask(sight, neighbour, seen);
     }
-    seen.inputs.emplace(InputColumn(sight, upload), 1);
+    // Its own is nothing new to a corrupted client.
+    if (corrupted_.count(sight.view->identity) == 0) {
+      seen.inputs.emplace(InputColumn(sight, upload), 1);
+    }
     observations_.push_back(std::move(seen));
   }
 
@@ -190,6 +194,7 @@ class Ledger {
   }
 
   const OpenedSecrets& opened_;
+  const std::set<IdentityPublicKey>& corrupted_;
   Columns masks_;
   Columns inputs_;
   std::map<std::string, crypto::Digest> lanes_;
@@ -200,11 +205,13 @@ class Ledger {
 
 // The greatest promise to anybody, by client.
 std::map<IdentityPublicKey, uint32_t> PromisesOf(const std::vector<Sight>& sights,
-                                                 const std::set<IdentityPublicKey>& careless) {
+                                                 const std::set<IdentityPublicKey>& careless,
+                                                 const std::set<IdentityPublicKey>& corrupted) {
   std::map<IdentityPublicKey, uint32_t> promises;
   for (const Sight& sight : sights) {
-    if (careless.count(sight.view->identity) > 0 || sight.view->uploads.empty()) continue;
-    uint32_t& promised = promises[sight.view->identity];
+    const IdentityPublicKey& identity = sight.view->identity;
+    if (careless.count(identity) > 0 || corrupted.count(identity) > 0) continue;
+    uint32_t& promised = promises[identity];
     promised = std::max(promised, sight.promised);
   }
   return promises;
@@ -225,12 +232,13 @@ Verdict Judge(const std::vector<ClientView>& views, const AdversaryKeys& keys,
   verdict.opened_m = opened.owners_of_m();
   verdict.inconsistent = opened.inconsistent();
 
-  Ledger ledger(opened);
+  Ledger ledger(opened, keys.corrupted);
   for (const Sight& sight : sights) ledger.Take(sight);
   const std::vector<SparseRow> combinations = ledger.Combinations();
   verdict.combinations = static_cast<uint32_t>(combinations.size());
 
-  const std::map<IdentityPublicKey, uint32_t> promises = PromisesOf(sights, careless);
+  const std::map<IdentityPublicKey, uint32_t> promises =
+      PromisesOf(sights, careless, keys.corrupted);
   uint32_t most = 0;
   for (const auto& [client, promised] : promises) most = std::max(most, promised - 1);
   Leak leak;

@@ -108,8 +108,10 @@ struct Verdict {
   std::string Describe() const;
 };
 
-// `views` are of clients that are not corrupted. Those in `careless` break the protocol in ways of
-// their own: they count as parties to a sum, but what is found out about them alone is no leak.
+// `views` are of clients that are not corrupted, or have given only some of their secrets away:
+// the inputs of those in keys.corrupted are known then, and no loss. Those in `careless` break the
+// protocol in ways of their own: they count as parties to a sum, but what is found out about them
+// alone is no leak.
 Verdict Judge(const std::vector<ClientView>& views, const AdversaryKeys& keys,
               const std::set<crypto::IdentityPublicKey>& careless = {});
 

@@ -123,7 +123,7 @@ void CheckOneKindOfShare(const Scenario& scenario, const Outcome& outcome) {
 void CheckDropped(const Scenario& scenario, uint32_t client, const Outcome& outcome) {
   const ClientScript& script = scenario.script(client);
   const auto dropped = outcome.dropped.find(client);
-  // Whose input counts is missed in Unmasking only if the phase waited for it until the deadline.
+  // Whose input counts is missed in Unmasking only if the phase closed before its answer came.
   if (script.dropped == v1::REASON_NO_ANSWER && script.included && !scenario.aborts() &&
       dropped == outcome.dropped.end()) {
     return;

@@ -8,7 +8,7 @@
 namespace veilsum::crypto {
 
 bool ConstantTimeEqual(ByteSpan a, ByteSpan b) {
-  return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
+  return a.size() == b.size() && Declassify(CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0);
 }
 
 void SecureErase(void* memory, size_t size) { OPENSSL_cleanse(memory, size); }

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "crypto/primitives/boringssl.h"
+#include "crypto/primitives/constant_time.h"
 #include "crypto/primitives/curve25519_field.h"
 #include "crypto/primitives/hkdf.h"
 #include "crypto/primitives/labels.h"
@@ -70,7 +71,7 @@ absl::StatusOr<typename Purpose::SharedSecret> AgreeFor(const typename Purpose::
                                                         const AgreementPublicKey<Purpose>& peer) {
   bool nonzero = false;
   auto shared = Purpose::SharedSecret::Generate([&](absl::Span<uint8_t> out) {
-    nonzero = internal::Agree(ExposeSecret(own), peer.bytes(), out);
+    nonzero = Declassify(internal::Agree(ExposeSecret(own), peer.bytes(), out));
   });
   if (!nonzero) {
     return absl::InvalidArgumentError(

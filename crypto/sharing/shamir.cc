@@ -32,7 +32,7 @@ void StoreLittleEndian(uint64_t value, uint8_t* bytes, size_t size) {
 uint64_t RandomElement(DeterministicRandom& random) {
   for (;;) {
     const uint64_t value = random.NextU64() & field::kPrime;
-    if (value != field::kPrime) return value;
+    if (Declassify(value != field::kPrime)) return value;
   }
 }
 
@@ -101,7 +101,7 @@ absl::StatusOr<Share> Share::Parse(uint32_t x, ByteSpan serialized) {
     too_large |= (field::kPrime - 1 - value) | value;
     share.values_[limb] = value;
   }
-  if ((too_large >> 63) != 0) {
+  if (Declassify((too_large >> 63) != 0)) {
     return absl::InvalidArgumentError("a share has a value that is not below 2^61 - 1");
   }
   return share;
@@ -220,7 +220,7 @@ absl::Status ReconstructInto(const LagrangeCoefficients& coefficients,
     StoreLittleEndian(value, &secret[limb * kLimbBytes], BytesOfLimb(limb));
   }
   SecureErase(sums.data(), sizeof(sums));
-  if (excess != 0) {
+  if (Declassify(excess != 0)) {
     SecureErase(secret.data(), secret.size());
     return absl::InvalidArgumentError("the shares do not belong together: no secret comes out");
   }

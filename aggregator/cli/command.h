@@ -20,6 +20,7 @@ struct Chosen {
 };
 
 // `chosen` outlives the parsing and running.
+void AddEnrollCommands(CLI::App& app, Chosen& chosen);  // `enroll …`.
 void AddInitCommand(CLI::App& app, Chosen& chosen);
 void AddPlanCommand(CLI::App& app, Chosen& chosen);
 // `task …` and `session …`.

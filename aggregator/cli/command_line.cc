@@ -19,6 +19,7 @@ int RunVeilsum(const std::vector<std::string>& arguments, Console& console) {
   app.get_formatter()->column_width(34);
   Chosen chosen;
   AddInitCommand(app, chosen);
+  AddEnrollCommands(app, chosen);
   AddPlanCommand(app, chosen);
   AddOperatorCommands(app, chosen);
   try {

@@ -162,13 +162,9 @@ class FileMaker {
   }
 
   crypto::ServerNames Names() const {
-    crypto::ServerNames names = {{"localhost"}, {"127.0.0.1", "::1"}};
-    for (const std::string& host : request_.hosts) {
-      in6_addr address;  // Large enough for both kinds.
-      const bool is_address = inet_pton(AF_INET, host.c_str(), &address) == 1 ||
-                              inet_pton(AF_INET6, host.c_str(), &address) == 1;
-      (is_address ? names.ip_addresses : names.dns_names).push_back(host);
-    }
+    crypto::ServerNames names = ServerNamesOf(request_.hosts);
+    names.dns_names.insert(names.dns_names.begin(), "localhost");
+    for (const char* address : {"127.0.0.1", "::1"}) names.ip_addresses.emplace_back(address);
     return names;
   }
 
@@ -237,6 +233,17 @@ class FileMaker {
 };
 
 }  // namespace
+
+crypto::ServerNames ServerNamesOf(const std::vector<std::string>& hosts) {
+  crypto::ServerNames names;
+  for (const std::string& host : hosts) {
+    in6_addr address;  // Large enough for both kinds.
+    const bool is_address = inet_pton(AF_INET, host.c_str(), &address) == 1 ||
+                            inet_pton(AF_INET6, host.c_str(), &address) == 1;
+    (is_address ? names.ip_addresses : names.dns_names).push_back(host);
+  }
+  return names;
+}
 
 absl::StatusOr<std::vector<StartingFile>> MakeStartingFiles(const StartingRequest& request) {
   return FileMaker(request).Make();

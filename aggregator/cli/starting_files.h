@@ -28,6 +28,9 @@ struct StartingRequest {
 // Of two inputs each client can read the other's; and one of the clients may be the aggregator's.
 inline constexpr uint32_t kLeastStartingClients = 3;
 
+// Addresses told from names.
+crypto::ServerNames ServerNamesOf(const std::vector<std::string>& hosts);
+
 struct StartingFile {
   std::string path;  // Relative.
   crypto::SecretBuffer contents;

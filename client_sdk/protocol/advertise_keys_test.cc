@@ -17,26 +17,6 @@ namespace {
 
 using ::testing::HasSubstr;
 
-class Joining {
- public:
-  Joining() : identity_(TestIdentity(1)) {}
-
-  ParticipantProtocol Protocol() {
-    return *ParticipantProtocol::Create(
-        ParticipantOptions{&identity_, TestSecret(1), policy, "test-task", model_hash});
-  }
-  Effects Offer(const std::string& header_bytes) {
-    v1::ServerMessage message;
-    message.mutable_offer()->set_header(header_bytes);
-    return Protocol().Step(MessageReceived{message});
-  }
-  Effects Offer(const v1::SessionHeader& header) { return Offer(header.SerializeAsString()); }
-
-  crypto::IdentityKeyPair identity_;
-  SessionPolicy policy = TestPolicy();
-  std::optional<crypto::Digest> model_hash;
-};
-
 TEST(AdvertiseKeysTest, SendsASignedEntry) {
   Joining joining;
   const v1::SessionHeader header = TestHeader(5);
@@ -45,14 +25,27 @@ TEST(AdvertiseKeysTest, SendsASignedEntry) {
   v1::AdvertiseKeysEntry entry;
   ASSERT_TRUE(entry.ParseFromString(message.entry()));
   EXPECT_EQ(message.entry().size(), limits::kEntryBytes);
-  EXPECT_EQ(entry.identity(), crypto::ToString(joining.identity_.public_key().bytes()));
+  EXPECT_EQ(entry.identity(), crypto::ToString(joining.identity.public_key().bytes()));
   EXPECT_NE(entry.channel_public_key(), entry.mask_public_key());
   const crypto::Digest digest =
       crypto::EntrySignatureDigest(crypto::HeaderHash(crypto::AsBytes(header.SerializeAsString())),
                                    crypto::EntryHash(crypto::AsBytes(message.entry())));
-  EXPECT_TRUE(crypto::Verify(joining.identity_.public_key(), crypto::kLabelEntrySignature, digest,
+  EXPECT_TRUE(crypto::Verify(joining.identity.public_key(), crypto::kLabelEntrySignature, digest,
                              *crypto::Signature::Parse(crypto::AsBytes(message.signature())))
                   .ok());
+}
+
+TEST(AdvertiseKeysTest, PutsTheEnrolmentSignatureIntoTheEntry) {
+  Joining joining;
+  joining.enrolment_signature = std::string(limits::kSignatureBytes, 'e');
+  const auto message = Find<Send>(joining.Offer(TestHeader(5))).message.advertise_keys();
+  EXPECT_EQ(message.entry().size(), limits::kMaxEntryBytes);
+  v1::AdvertiseKeysEntry entry;
+  ASSERT_TRUE(entry.ParseFromString(message.entry()));
+  EXPECT_EQ(entry.enrolment_signature(), joining.enrolment_signature);
+
+  joining.enrolment_signature.pop_back();
+  EXPECT_EQ(joining.Create().status().code(), absl::StatusCode::kInvalidArgument);
 }
 
 // Keys are fresh for each session even if a caller should use one session secret twice.
@@ -85,23 +78,23 @@ TEST_P(BadHeaderTest, IsDeclined) {
 
 INSTANTIATE_TEST_SUITE_P(
     All, BadHeaderTest,
-    testing::Values(
-        BadHeader{"Version", v1::REASON_UNSUPPORTED, "version 2",
-                  [](auto& header) { header.set_protocol_version(2); }},
-        BadHeader{"NoTier", v1::REASON_HEADER_REFUSED, "tier",
-                  [](auto& header) { header.clear_tier(); }},
-        BadHeader{"SessionId", v1::REASON_HEADER_REFUSED, "session_id",
-                  [](auto& header) { header.set_session_id("short"); }},
-        BadHeader{"OtherTask", v1::REASON_HEADER_REFUSED, "task 'other'",
-                  [](auto& header) { header.set_task_id("other"); }},
-        BadHeader{"Modulus", v1::REASON_HEADER_REFUSED, "modulus_bits",
-                  [](auto& header) { header.mutable_vector()->set_modulus_bits(13); }},
-        BadHeader{"Clip", v1::REASON_HEADER_REFUSED, "clip",
-                  [](auto& header) {
-                    header.mutable_vector()->set_clip(std::numeric_limits<float>::infinity());
-                  }},
-        BadHeader{"NotANumber", v1::REASON_HEADER_REFUSED, "corruption_rate",
-                  [](auto& header) { header.set_corruption_rate(std::nan("")); }}),
+    testing::Values(BadHeader{"Version", v1::REASON_UNSUPPORTED, "version 2",
+                              [](auto& header) { header.set_protocol_version(2); }},
+                    BadHeader{"NoTier", v1::REASON_HEADER_REFUSED, "tier",
+                              [](auto& header) { header.clear_tier(); }},
+                    BadHeader{"SessionId", v1::REASON_HEADER_REFUSED, "session_id",
+                              [](auto& header) { header.set_session_id("short"); }},
+                    BadHeader{"OtherTask", v1::REASON_HEADER_REFUSED, "task 'other'",
+                              [](auto& header) { header.set_task_id("other"); }},
+                    BadHeader{"Modulus", v1::REASON_HEADER_REFUSED, "modulus_bits",
+                              [](auto& header) { header.mutable_vector()->set_modulus_bits(13); }},
+                    BadHeader{"Clip", v1::REASON_HEADER_REFUSED, "clip",
+                              [](auto& header) {
+                                header.mutable_vector()->set_clip(
+                                    std::numeric_limits<float>::infinity());
+                              }},
+                    BadHeader{"NotANumber", v1::REASON_HEADER_REFUSED, "corruption_rate",
+                              [](auto& header) { header.set_corruption_rate(std::nan("")); }}),
     [](const auto& info) { return info.param.name; });
 
 TEST(AdvertiseKeysTest, RefusesBytesThatAreNoHeader) {
@@ -125,10 +118,10 @@ TEST(AdvertiseKeysTest, RefusesHeadersAboveTheLimit) {
 TEST(AdvertiseKeysTest, NeedsAnIdentityAndATask) {
   const crypto::IdentityKeyPair identity = TestIdentity(1);
   EXPECT_FALSE(ParticipantProtocol::Create(
-                   ParticipantOptions{nullptr, TestSecret(1), {}, "test-task", std::nullopt})
+                   ParticipantOptions{nullptr, TestSecret(1), TestPolicy(), "test-task"})
                    .ok());
   EXPECT_FALSE(ParticipantProtocol::Create(
-                   ParticipantOptions{&identity, TestSecret(1), {}, "No Task", std::nullopt})
+                   ParticipantOptions{&identity, TestSecret(1), TestPolicy(), "No Task"})
                    .ok());
 }
 

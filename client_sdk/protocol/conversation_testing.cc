@@ -78,6 +78,18 @@ crypto::SessionSecret TestSecret(uint32_t number) {
       [&](absl::Span<uint8_t> out) { FillWith(number, 0xB2, out); });
 }
 
+Effects Joining::Offer(const std::string& header_bytes) const {
+  v1::ServerMessage message;
+  message.mutable_offer()->set_header(header_bytes);
+  ParticipantProtocol protocol = Create().value();
+  Effects effects = protocol.Step(MessageReceived{message});
+  // It joins: the rest is as if it had remembered.
+  if (effects.size() == 2 && std::holds_alternative<Remember>(effects[0])) {
+    effects.erase(effects.begin());
+  }
+  return effects;
+}
+
 Conversation::Conversation(v1::SessionHeader header, uint32_t clients, Adjust adjust)
     : header_(std::move(header)), adjust_(std::move(adjust)) {
   for (uint32_t i = 0; i < clients; ++i) {

@@ -39,6 +39,25 @@ SessionPolicy TestPolicy();
 crypto::IdentityKeyPair TestIdentity(uint32_t number);
 crypto::SessionSecret TestSecret(uint32_t number);
 
+// One client before a session, with what its caller decides.
+struct Joining {
+  absl::StatusOr<ParticipantProtocol> Create() const {
+    ParticipantOptions options{&identity,   TestSecret(1), policy,
+                               "test-task", model_hash,    enrolment_signature};
+    options.answered = answered;
+    return ParticipantProtocol::Create(std::move(options));
+  }
+  // What a new client makes of a session.
+  Effects Offer(const std::string& header_bytes) const;
+  Effects Offer(const v1::SessionHeader& header) const { return Offer(header.SerializeAsString()); }
+
+  crypto::IdentityKeyPair identity = TestIdentity(1);
+  SessionPolicy policy = TestPolicy();
+  std::optional<crypto::Digest> model_hash;
+  std::string enrolment_signature;
+  std::function<bool(const crypto::Digest&)> answered;
+};
+
 // The first effect of this kind; a failure and a default one if there is none.
 template <class E>
 E Find(const Effects& effects) {

@@ -250,7 +250,41 @@ TEST_F(ParticipantProtocolTest, ALateResendOfAnEarlierRoundIsHarmless) {
   EXPECT_FALSE(conversation_.client(0).finished());
 }
 
+// Nor does it help to try again later: the other one would be displaced in turn.
+TEST_F(ParticipantProtocolTest, ADisplacedClientEnds) {
+  TellFirst(HonestMessages()[0]);
+  EXPECT_THAT(TellFirst(Refusal(v1::Refused::SCOPE_MESSAGE, v1::REASON_DISPLACED, 1000)),
+              EndsAborted(v1::REASON_DISPLACED));
+}
+
 // ---- Upload ----
+
+// Encoding may be slower than the others' shares.
+TEST_F(ParticipantProtocolTest, TheUploadWaitsForTheInput) {
+  conversation_.ShareKeys();  // Every input is encoded at once; a slower client takes its place.
+  ParticipantProtocol& client = conversation_.client(0);
+  client = ParticipantProtocol::Create(conversation_.OptionsOf(0)).value();
+  EXPECT_EQ(Find<EncodeInput>(client.TakeReplayed()).spec.dimension(), 21u);
+  EXPECT_TRUE(TellFirst(conversation_.Shares(0, conversation_.Everybody())).empty());
+  EXPECT_FALSE(client.CloseUpload(crypto::Sha256({})).ok());
+  const InputEncoded encoded{Conversation::InputOf(0)};
+  EXPECT_EQ(Find<StartUpload>(conversation_.Step(0, encoded)).plan->mask_count(), 5u);
+  EXPECT_TRUE(conversation_.Step(0, encoded).empty());
+  EXPECT_TRUE(client.CloseUpload(crypto::Sha256({})).ok());
+}
+
+TEST_F(ParticipantProtocolTest, ThereIsOneInputPerSession) {
+  conversation_.ShareKeys();
+  EXPECT_THAT(conversation_.Step(0, InputEncoded{Conversation::InputOf(1)}),
+              Declines(v1::REASON_CONFLICT));
+}
+
+// An aggregator that counts a client whose input it cannot have.
+TEST_F(ParticipantProtocolTest, SurvivorsBeforeTheInputIsMadeAreRefused) {
+  const std::vector<v1::ServerMessage> messages = HonestMessages();
+  for (size_t i = 0; i < 4; ++i) conversation_.Step(0, MessageReceived{messages[i]});
+  EXPECT_THAT(TellFirst(messages[4]), Declines(v1::REASON_SURVIVORS_REFUSED));
+}
 
 TEST_F(ParticipantProtocolTest, OpensAndClosesOneSignedUpload) {
   EXPECT_FALSE(conversation_.client(0).CloseUpload(crypto::Sha256({})).ok());
@@ -409,6 +443,19 @@ TEST_F(ParticipantProtocolTest, CancellingWithdrawsInEveryPhase) {
     EXPECT_EQ(Find<Finished>(effects).status.code(), absl::StatusCode::kCancelled);
     EXPECT_TRUE(fresh.Step(0, CancelRequested{}).empty());
   }
+}
+
+TEST_F(ParticipantProtocolTest, CancellingWithdrawsWhileItWaitsForSignatures) {
+  Conversation malicious(MaliciousHeader(5), 5);
+  malicious.DeliverShares(malicious.Everybody());
+  malicious.SignSurvivors(malicious.Everybody());
+  const Effects effects =
+      malicious.Step(0, CancelRequested{v1::REASON_TOO_FEW_SIGNATURES, "none came in time"});
+  EXPECT_EQ(Find<Send>(effects).message.withdraw().reason(), v1::REASON_TOO_FEW_SIGNATURES);
+  EXPECT_EQ(Find<Send>(effects).message.withdraw().detail(), "none came in time");
+  EXPECT_EQ(Find<Finished>(effects).reason, v1::REASON_TOO_FEW_SIGNATURES);
+  EXPECT_EQ(Find<Finished>(effects).status.code(), absl::StatusCode::kCancelled);
+  EXPECT_TRUE(malicious.Tell(0, malicious.Signatures(malicious.Everybody())).empty());
 }
 
 }  // namespace

@@ -68,21 +68,42 @@ TEST(PlanCommandTest, TheGraphDefaultsToTheTiers) {
 
 TEST(PlanCommandTest, TellsPeopleWhatItGives) {
   const Ran ran =
-      Veilsum("plan --clients 100 --corrupt 0.1 --dropout 0.3 --tier malicious --min-survivors 65");
+      Veilsum("plan --clients 100 --corrupt 0.1 --dropout 0.3 --tier malicious --n-min 65");
   EXPECT_EQ(ran.code, kDone) << ran.err;
   EXPECT_THAT(ran.out, HasSubstr("100 clients, of which 10 may be corrupted and 30 may drop out"));
-  EXPECT_THAT(ran.out, HasSubstr("threshold t               56 "));
-  EXPECT_THAT(ran.out, HasSubstr("least honest inputs       55 "));
-  EXPECT_THAT(ran.out, HasSubstr("dropouts tolerated        44 "));
-  EXPECT_THAT(ran.out, HasSubstr("privacy fails             never "));
-  EXPECT_THAT(ran.out, HasSubstr("refuses tasks"));
-  EXPECT_THAT(Veilsum("plan --clients 1000 --corrupt 0.1 --dropout 0.1").out,
-              HasSubstr("privacy fails             at most 2^-4"));
+  EXPECT_THAT(ran.out, HasSubstr("threshold t          56 "));
+  EXPECT_THAT(ran.out, HasSubstr("least honest inputs  55 "));
+  EXPECT_THAT(ran.out, HasSubstr("dropouts tolerated   44 "));
+  EXPECT_THAT(ran.out, HasSubstr("privacy fails        never "));
+  EXPECT_THAT(ran.out, HasSubstr("at most 6 of them, in all, may be corrupted"));
+  EXPECT_THAT(Veilsum("plan --clients 1000 --tier semi_honest").out,
+              HasSubstr("privacy fails        2^-4"));
+}
+
+TEST(PlanCommandTest, SetsTheTiersSideBySide) {
+  const Ran ran = Veilsum("plan --clients 1000");
+  EXPECT_EQ(ran.code, kDone) << ran.err;
+  EXPECT_THAT(ran.out, HasSubstr("tier                 malicious    semi_honest  semi_honest\n"));
+  EXPECT_THAT(ran.out, HasSubstr("graph                complete     complete     harary\n"));
+  EXPECT_THAT(ran.out, HasSubstr("min survivors        551          551          551"));
+  EXPECT_THAT(ran.out, HasSubstr("least honest inputs  451          451          451"));
+  EXPECT_THAT(ran.out, HasSubstr("at most 55 of them, in all, may be corrupted"));
+  EXPECT_EQ(Veilsum("plan --clients 1000 --format csv").out, "999,551\n");
+  // Where one of them cannot be had, the others are shown, and why.
+  const Ran small = Veilsum("plan --clients 3");
+  EXPECT_EQ(small.code, kDone) << small.err;
+  EXPECT_THAT(small.out, HasSubstr("tier                 malicious    semi_honest\n"));
+  EXPECT_THAT(small.out, HasSubstr("Not possible: no Harary graph of 3 clients"));
+  EXPECT_EQ(Veilsum("plan --clients 3 --graph harary").code, kRefused);
+  // csv is the first of them, or nothing.
+  EXPECT_EQ(Veilsum("plan --clients 100 --corrupt 0.3 --dropout 0.35 --format csv").code, kRefused);
 }
 
 TEST(PlanCommandTest, WarnsWhenOneHonestInputMayBeLeft) {
-  EXPECT_THAT(Veilsum("plan --clients 10 --corrupt 0.5 --graph complete --min-survivors 6").out,
-              HasSubstr("Warning"));
+  EXPECT_THAT(Veilsum("plan --clients 10 --corrupt 0.5 --graph complete --n-min 6").out,
+              HasSubstr("Warning: malicious on the complete graph"));
+  EXPECT_THAT(Veilsum("plan --clients 10").out, ::testing::Not(HasSubstr("Warning")));
+  EXPECT_THAT(Veilsum("plan --clients 1001 --tier malicious").out, HasSubstr("at most 1000"));
 }
 
 TEST(PlanCommandTest, SpeaksJson) {
@@ -92,6 +113,11 @@ TEST(PlanCommandTest, SpeaksJson) {
   EXPECT_EQ(plan["t"], 56);
   EXPECT_EQ(plan["graph"], "complete");
   EXPECT_TRUE(plan["log2_privacy_failure"].is_null());
+  EXPECT_EQ(plan["corrupted_enrolled"], 5);
+  const nlohmann::json all =
+      nlohmann::json::parse(Veilsum("plan --clients 1000 --format=json").out);
+  ASSERT_EQ(all.size(), 3u);
+  EXPECT_EQ(all[2]["graph"], "harary");
   const Ran refused = Veilsum("plan --clients 10 --dropout 0.9 --tier malicious --format=json");
   EXPECT_EQ(refused.code, kRefused);
   EXPECT_EQ(nlohmann::json::parse(refused.err)["reason"], "INFEASIBLE_PARAMETERS");

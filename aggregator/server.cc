@@ -8,12 +8,9 @@
 #include <thread>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "aggregator/config/task_rules.h"
 #include "crypto/primitives/random.h"
-#include "proto/reason_status.h"
-#include "proto/vector_arithmetic.h"
 
 namespace veilsum::aggregator {
 namespace {
@@ -26,19 +23,19 @@ constexpr absl::Duration kLastCalls = absl::Seconds(1);
 
 // An upload opens beside the control stream of its client, and the old one may linger.
 constexpr uint64_t kUploadsPerClient = 2;
+// One, and one that it has given up but that is not over yet, twice.
+constexpr uint64_t kDownloadsPerClient = 4;
+constexpr uint64_t kOperatorDownloads = 64;
+
+// Each may make gRPC hold the greatest message of the wire for kHandshakeTime.
+constexpr uint64_t kMostHandshakes = 4096;
 
 absl::StatusOr<std::vector<v1::Task>> CheckTasks(const AggregatorOptions& options) {
   std::vector<v1::Task> checked;
   for (const v1::Task& task : options.tasks) {
     absl::StatusOr<v1::Task> one = CheckTask(task);
     if (!one.ok()) return one.status();
-    const uint64_t upload = PackedBytes(one->vector());
-    if (upload > options.pending_upload_bytes) {
-      return MakeError(
-          absl::StatusCode::kInvalidArgument, v1::REASON_INVALID_ARGUMENT,
-          absl::StrCat("task ", one->task_id(), ": one upload is ", upload,
-                       " bytes, the budget of all uploads ", options.pending_upload_bytes));
-    }
+    if (absl::Status fits = CheckFits(*one, options); !fits.ok()) return fits;
     checked.push_back(*std::move(one));
   }
   return checked;
@@ -57,7 +54,12 @@ struct AggregatorServer::State {
                 crypto::RandomBytes,
                 StreamCount(options.max_connections),
                 StreamCount(kUploadsPerClient * options.max_connections),
-                Handshakes(options.max_connections)} {}
+                StreamCount(options.max_connections, kDownloadsPerClient),
+                StreamCount(kOperatorDownloads),
+                Places(std::min(options.max_connections, kMostHandshakes)),
+                Places(options.max_connections),
+                Places(kLeavingStreams),
+                options.stall_time} {}
 
   bool BecomesIdle(absl::Duration time);
   void AbortAll() {
@@ -96,7 +98,9 @@ AggregatorServer::Ports AggregatorServer::ports() const {
   return {state_->grpc->participant_port(), state_->grpc->operator_port()};
 }
 
-uint64_t AggregatorServer::connections() const { return state_->context.control_streams.open(); }
+uint64_t AggregatorServer::connections() const {
+  return state_->context.control_streams.open() + state_->context.lingering.taken();
+}
 
 // No new sessions; true once none runs any more, within `time`.
 bool AggregatorServer::State::BecomesIdle(absl::Duration time) {

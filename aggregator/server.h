@@ -5,6 +5,7 @@
 #ifndef VEILSUM_AGGREGATOR_SERVER_H_
 #define VEILSUM_AGGREGATOR_SERVER_H_
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -25,14 +26,15 @@ struct ServerOptions {
   AggregatorOptions aggregator;
   size_t threads = 0;  // Of each of the two pools (executors.h); 0: one per core.
   uint64_t max_connections = 12'000;
+  std::chrono::milliseconds stall_time = kStallTime;  // Of downloads.
   metrics::Recorder* recorder = nullptr;  // Not owned, outlives the server; null: nothing is told.
 };
 
 // Drain and Shutdown: from one thread. The rest is thread-safe.
 class AggregatorServer {
  public:
-  // Serves at once. INVALID_ARGUMENT: a task that CheckTask (task_rules.h) refuses, or one whose
-  // input does not fit the upload budget; certificates that are none. UNAVAILABLE: cannot listen.
+  // Serves at once. INVALID_ARGUMENT: a task that CheckTask (task_rules.h) refuses, or that
+  // does not fit the budgets (CheckFits); certificates that are none. UNAVAILABLE: cannot listen.
   static absl::StatusOr<std::unique_ptr<AggregatorServer>> Start(ServerOptions options);
   // Shuts down at once.
   ~AggregatorServer();
@@ -50,7 +52,7 @@ class AggregatorServer {
   // Aborts what runs and ends everything. Blocks for a few seconds at most.
   void Shutdown();
 
-  // Streams of clients that are open.
+  // Streams of clients that are open, also of those who have only to go.
   uint64_t connections() const;
 
  private:

@@ -14,6 +14,7 @@
 #include "proto/limits.h"
 #include "proto/reason_status.h"
 #include "proto/rpc_error/retry_after.h"
+#include "proto/vector_arithmetic.h"
 #include "spdlog/spdlog.h"
 
 namespace veilsum::aggregator {
@@ -31,6 +32,7 @@ v1::SessionHeader HeaderOf(const v1::Task& task) {
   header.set_min_survivors(task.min_survivors());
   header.set_max_clients(task.max_clients());
   header.set_audience(task.audience());
+  header.set_roster_version(task.roster_version());
   v1::PhaseDeadlines& deadlines = *header.mutable_deadlines();
   deadlines.set_advertise_keys_ms(task.advertise_keys().deadline_ms());
   deadlines.set_share_keys_ms(task.share_keys().deadline_ms());
@@ -42,12 +44,39 @@ v1::SessionHeader HeaderOf(const v1::Task& task) {
 
 }  // namespace
 
+absl::Status CheckFits(const v1::Task& task, const AggregatorOptions& options) {
+  const auto too_big = [&](absl::string_view what, uint64_t bytes, absl::string_view limit,
+                           uint64_t most) {
+    return StatusFor(v1::REASON_INVALID_ARGUMENT,
+                     absl::StrCat("task.vector.dimension: of task ", task.task_id(), " makes ",
+                                  what, " ", bytes, " bytes, more than limits.", limit, " = ", most,
+                                  " of the aggregator's configuration"));
+  };
+  const uint64_t upload = PackedBytes(task.vector());
+  if (upload > options.pending_upload_bytes) {
+    return too_big("one upload", upload, "pending_upload_bytes", options.pending_upload_bytes);
+  }
+  const uint64_t sum = SessionSum::Bytes(task.vector());
+  if (sum > options.accumulator_bytes) {
+    return too_big("the sum", sum, "accumulator_bytes", options.accumulator_bytes);
+  }
+  return absl::OkStatus();
+}
+
 Aggregator::Aggregator(AggregatorOptions options, Executors& executors, metrics::Recorder& recorder)
     : options_(std::move(options)),
       services_{executors, recorder,
-                std::make_shared<PendingUploads>(options_.pending_upload_bytes, recorder)},
+                std::make_shared<PendingUploads>(options_.pending_upload_bytes, recorder),
+                options_.admits, options_.enrolment},
       strand_(executors.NewControlStrand()) {
-  for (const v1::Task& task : options_.tasks) tasks_[task.task_id()].task = task;
+  recorder.BufferLimit(metrics::Pool::kAccumulator, options_.accumulator_bytes);
+  for (const v1::Task& task : options_.tasks) AddTask(task);
+}
+
+void Aggregator::AddTask(const v1::Task& task) {
+  TaskEntry& entry = tasks_[task.task_id()];
+  entry.task = task;
+  entry.task.set_roster_version(options_.roster_version);
 }
 
 void Aggregator::Post(std::function<void()> work) {
@@ -90,12 +119,22 @@ absl::StatusOr<std::shared_ptr<SessionRuntime>> Aggregator::Open(TaskEntry& task
                   absl::StrCat(running_, " sessions are running, which is limits.max_sessions")),
         absl::Seconds(1));
   }
+  const uint64_t accumulator = SessionSum::Bytes(task.task.vector());
+  if (accumulator > options_.accumulator_bytes - accumulator_bytes_) {
+    services_.recorder.OverloadRejection(metrics::Overload::kMemory);
+    return WithRetryAfter(
+        StatusFor(v1::REASON_OVERLOADED,
+                  absl::StrCat("the sum of a session of this task takes ", accumulator,
+                               " bytes; of limits.accumulator_bytes = ", options_.accumulator_bytes,
+                               " the running sessions take ", accumulator_bytes_)),
+        absl::Seconds(1));
+  }
   v1::SessionHeader header = HeaderOf(task.task);
   std::array<uint8_t, limits::kSessionIdBytes> id;
   options_.random(absl::MakeSpan(id));
   header.set_session_id(crypto::ToString(id));
   header.set_model_hash(std::move(model_hash));
-  auto session = SessionRuntime::Create(task.task, header, options_.admits, services_);
+  auto session = SessionRuntime::Create(task.task, header, services_);
   if (!session.ok()) return session.status();
 
   const std::string session_id = header.session_id();
@@ -104,6 +143,7 @@ absl::StatusOr<std::shared_ptr<SessionRuntime>> Aggregator::Open(TaskEntry& task
   task.open = *session;
   ++task.running;
   ++running_;
+  accumulator_bytes_ += accumulator;
   task.task.set_sessions_started(task.task.sessions_started() + 1);
   spdlog::info("session {} of task {}: open, up to {} clients", ShortId(session_id),
                task.task.task_id(), task.task.max_clients());
@@ -149,6 +189,7 @@ void Aggregator::SessionFinished(const std::string& session_id) {
   TaskEntry& task = tasks_.at(entry.runtime->task_id());
   --task.running;
   --running_;
+  accumulator_bytes_ -= SessionSum::Bytes(task.task.vector());
   if (entry.last->state() == v1::SESSION_STATE_COMPLETED) {
     task.task.set_sessions_completed(task.task.sessions_completed() + 1);
   }

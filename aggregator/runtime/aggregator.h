@@ -29,12 +29,24 @@ namespace veilsum::aggregator {
 struct AggregatorOptions {
   std::vector<v1::Task> tasks;  // Each as CheckTask returned it; ids differ.
   Admits admits;                // Who may take part. Pure and thread-safe.
+  // Does the enrolment authority vouch for a client? Null: not asked. Pure and thread-safe; see
+  // SessionOptions::enrolment.
+  Enrolment enrolment;
+  // Of the roster or the authority's signatures; stands in every task and header.
+  uint64_t roster_version = 0;
   uint64_t pending_upload_bytes = 0;
+  // For the running sums of all sessions; (dimension + 1) lanes of 2, 4 or 8 bytes each. A session
+  // that finds no room is not opened.
+  uint64_t accumulator_bytes = uint64_t{4} << 30;
   uint64_t max_sessions = 64;  // At the same time.
   uint64_t kept_results = 16;  // Ended sessions whose sums and seats are kept.
   // Writes unpredictable bytes; called on one thread at a time.
   std::function<void(absl::Span<uint8_t>)> random;
 };
+
+// Is there room for one session of the task? INVALID_ARGUMENT naming the limit. The task is as
+// CheckTask returned it.
+absl::Status CheckFits(const v1::Task& task, const AggregatorOptions& options);
 
 template <class T>
 using Answer = std::function<void(absl::StatusOr<T>)>;
@@ -48,7 +60,8 @@ class Aggregator : public std::enable_shared_from_this<Aggregator> {
   // ---- Participants ----
 
   // `identity` signed `hello` (hello.h). The newest connection of an identity and task is served,
-  // an older one closed. From here on the connection is the aggregator's until Disconnected.
+  // an older one displaced (REASON_DISPLACED). From here on the connection is the aggregator's
+  // until Disconnected.
   void Connect(const IdentityPublicKey& identity, v1::Hello hello, ConnectionPtr connection);
   // One at a time: the next one after `done`.
   void Receive(ConnectionPtr connection, v1::ClientMessage message, std::function<void()> done);
@@ -108,6 +121,7 @@ class Aggregator : public std::enable_shared_from_this<Aggregator> {
 
   // All below: on the strand.
   void Post(std::function<void()> work);
+  void AddTask(const v1::Task& task);
   absl::StatusOr<TaskEntry*> FindTask(const std::string& task_id);
   absl::StatusOr<SessionEntry*> FindSession(const std::string& session_id);
   // A session that still answers clients.
@@ -121,7 +135,8 @@ class Aggregator : public std::enable_shared_from_this<Aggregator> {
 
   ConnectionEntry* Find(const ConnectionPtr& connection);
   absl::Status Admit(const IdentityPublicKey& identity, const v1::Hello& hello);
-  void Register(const IdentityPublicKey& identity, const std::string& task_id,
+  static void Displace(const ConnectionPtr& connection);
+  bool Register(const IdentityPublicKey& identity, const std::string& task_id,
                 const ConnectionPtr& connection);
   void Unregister(const ConnectionPtr& connection);
   void OfferTo(ConnectionEntry& entry, const std::shared_ptr<SessionRuntime>& session);
@@ -138,6 +153,7 @@ class Aggregator : public std::enable_shared_from_this<Aggregator> {
   std::map<ParticipantConnection*, ConnectionEntry> connections_;
   std::map<ClientKey, ConnectionPtr> newest_;
   uint64_t running_ = 0;
+  uint64_t accumulator_bytes_ = 0;  // Of the running sessions.
   bool draining_ = false;
   std::function<void()> idle_;
 };

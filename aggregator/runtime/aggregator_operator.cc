@@ -12,7 +12,6 @@
 #include "proto/cut_text.h"
 #include "proto/limits.h"
 #include "proto/reason_status.h"
-#include "proto/vector_arithmetic.h"
 #include "spdlog/spdlog.h"
 
 namespace veilsum::aggregator {
@@ -23,14 +22,7 @@ void Aggregator::CreateTask(v1::Task task, Answer<v1::Task> answer) {
                                              task = std::move(task), answer = std::move(answer)] {
     const absl::StatusOr<v1::Task> checked = CheckTask(task);
     if (!checked.ok()) return answer(checked.status());
-    const uint64_t upload = PackedBytes(checked->vector());
-    if (upload > options_.pending_upload_bytes) {
-      return answer(StatusFor(
-          v1::REASON_INVALID_ARGUMENT,
-          absl::StrCat("task.vector.dimension: makes one upload ", upload,
-                       " bytes, more than limits.pending_upload_bytes = ",
-                       options_.pending_upload_bytes, " of the aggregator's configuration")));
-    }
+    if (absl::Status fits = CheckFits(*checked, options_); !fits.ok()) return answer(fits);
     Post([this, task = *checked, answer] {
       if (tasks_.count(task.task_id()) != 0) {
         return answer(StatusFor(v1::REASON_ALREADY_EXISTS,
@@ -40,9 +32,9 @@ void Aggregator::CreateTask(v1::Task task, Answer<v1::Task> answer) {
         return answer(StatusFor(v1::REASON_OVERLOADED,
                                 absl::StrCat("there are ", tasks_.size(), " tasks already")));
       }
-      tasks_[task.task_id()].task = task;
+      AddTask(task);
       spdlog::info("task {}: created", task.task_id());
-      answer(task);
+      answer(tasks_.at(task.task_id()).task);
     });
   });
 }
@@ -98,6 +90,7 @@ void Aggregator::ListSessions(v1::ListSessionsRequest request,
       // GetSession has these; a list of thousands would be too long a message.
       session.clear_dropouts();
       session.clear_included_identities();
+      session.clear_refusals();
     }
     answer(std::move(response));
   });

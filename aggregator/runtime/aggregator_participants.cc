@@ -40,16 +40,33 @@ absl::Status Aggregator::Admit(const IdentityPublicKey& identity, const v1::Hell
   return absl::OkStatus();
 }
 
-void Aggregator::Register(const IdentityPublicKey& identity, const std::string& task_id,
+// A client opens its next stream when it has given up the one before, so what is said on that one
+// does not reach it. A second client with the same identity does hear it, and leaves for good;
+// otherwise the two would displace each other for ever.
+void Aggregator::Displace(const ConnectionPtr& connection) {
+  const absl::Status why =
+      StatusFor(v1::REASON_DISPLACED,
+                "a newer stream of this identity took over: is another client running with it?");
+  connection->Displace(Encode(RefusedMessage(v1::Refused::SCOPE_CLIENT, why)), why);
+}
+
+// False: there is a newer one. By when the streams were opened, not by whose hello came last: a
+// hello may have been on its way for so long that its client has given the stream up.
+bool Aggregator::Register(const IdentityPublicKey& identity, const std::string& task_id,
                           const ConnectionPtr& connection) {
   ConnectionPtr& newest = newest_[{task_id, identity}];
   if (newest != nullptr) {
+    if (newest->number() > connection->number()) {
+      Displace(connection);
+      return false;
+    }
     const ConnectionPtr old = newest;
     Unregister(old);
-    old->Close(absl::AbortedError("a newer stream of this identity took over"));
+    Displace(old);
   }
   newest_[{task_id, identity}] = connection;
   connections_.emplace(connection.get(), ConnectionEntry{connection, identity, task_id, nullptr});
+  return true;
 }
 
 void Aggregator::Unregister(const ConnectionPtr& connection) {
@@ -69,7 +86,7 @@ void Aggregator::Connect(const IdentityPublicKey& identity, v1::Hello hello,
       return Refuse(connection, admitted);
     }
     if (hello.session_id().empty()) {
-      Register(identity, hello.task_id(), connection);
+      if (!Register(identity, hello.task_id(), connection)) return;
       TaskEntry& task = tasks_.at(hello.task_id());
       ConnectionEntry& entry = connections_.at(connection.get());
       if (task.open != nullptr) return OfferTo(entry, task.open);
@@ -83,7 +100,7 @@ void Aggregator::Connect(const IdentityPublicKey& identity, v1::Hello hello,
       return Refuse(connection, StatusFor(v1::REASON_WRONG_SESSION,
                                           "hello.session_id: is of another task than hello names"));
     }
-    Register(identity, hello.task_id(), connection);
+    if (!Register(identity, hello.task_id(), connection)) return;
     connections_.at(connection.get()).session = *session;
     (*session)->Resume(identity, connection, hello.last_outcome());
   });

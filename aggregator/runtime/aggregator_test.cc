@@ -22,6 +22,8 @@ namespace {
 
 class FakeConnection : public ParticipantConnection {
  public:
+  explicit FakeConnection(uint64_t number) : number_(number) {}
+
   void Send(EncodedMessage message) override {
     v1::ServerMessage parsed;
     ASSERT_TRUE(parsed.ParseFromString(*message.bytes));
@@ -35,6 +37,12 @@ class FakeConnection : public ParticipantConnection {
     if (!closed_.has_value()) closed_ = std::move(status);
     changed_.notify_all();
   }
+
+  void Displace(EncodedMessage last_word, absl::Status status) override {
+    Send(std::move(last_word));
+    Close(std::move(status));
+  }
+  uint64_t number() const override { return number_; }
 
   // The next message, once it is there; an empty one if the connection was closed instead.
   v1::ServerMessage Next() {
@@ -52,17 +60,18 @@ class FakeConnection : public ParticipantConnection {
   }
 
  private:
+  const uint64_t number_;
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<v1::ServerMessage> messages_;
   std::optional<absl::Status> closed_;
 };
 
-v1::Task MakeTask(const std::string& task_id, bool on_demand) {
+v1::Task MakeTask(const std::string& task_id, bool on_demand, uint64_t dimension = 1) {
   v1::Task task;
   SetDefaultPolicies(task);
   task.set_task_id(task_id);
-  task.mutable_vector()->set_dimension(1);
+  task.mutable_vector()->set_dimension(dimension);
   task.mutable_vector()->set_clip(1);
   task.mutable_vector()->set_quantisation_bits(8);
   task.mutable_vector()->set_max_weight(1);
@@ -83,7 +92,9 @@ class AggregatorTest : public ::testing::Test {
     AggregatorOptions options;
     options.tasks = {MakeTask("demand", true), MakeTask("started", false)};
     options.admits = [](const IdentityPublicKey&) { return true; };
-    options.pending_upload_bytes = 1000;
+    options.roster_version = 7;
+    options.pending_upload_bytes = 10'000;
+    options.accumulator_bytes = 7'000;
     options.max_sessions = 2;
     options.random = [this](absl::Span<uint8_t> out) {
       for (uint8_t& byte : out) byte = next_byte_++;
@@ -105,7 +116,12 @@ class AggregatorTest : public ::testing::Test {
 
   std::shared_ptr<FakeConnection> Connect(char identity, const std::string& task_id,
                                           const std::string& session_id = "") {
-    const auto connection = std::make_shared<FakeConnection>();
+    return ConnectAs(++connections_, identity, task_id, session_id);
+  }
+  std::shared_ptr<FakeConnection> ConnectAs(uint64_t number, char identity,
+                                            const std::string& task_id,
+                                            const std::string& session_id = "") {
+    const auto connection = std::make_shared<FakeConnection>(number);
     v1::Hello hello;
     hello.set_task_id(task_id);
     hello.set_session_id(session_id);
@@ -140,6 +156,7 @@ class AggregatorTest : public ::testing::Test {
   }
 
   uint8_t next_byte_ = 1;
+  uint64_t connections_ = 0;
   metrics::NullRecorder recorder_;
   Executors executors_{2};
   std::shared_ptr<Aggregator> aggregator_;
@@ -198,7 +215,10 @@ TEST_F(AggregatorTest, TheNewestConnectionIsServedAndItsSessionKnowsIt) {
   const std::string session_id = SessionOf(old_connection->Next());
   const auto resumed = Connect('2', "demand", session_id);
   EXPECT_EQ(SessionOf(resumed->Next()), session_id);
-  EXPECT_EQ(old_connection->Closed().code(), absl::StatusCode::kAborted);
+  EXPECT_EQ(ReasonOf(old_connection->Closed()), v1::REASON_DISPLACED);
+  const v1::ServerMessage displaced = old_connection->Next();
+  EXPECT_EQ(displaced.refused().scope(), v1::Refused::SCOPE_CLIENT);
+  EXPECT_EQ(displaced.refused().reason(), v1::REASON_DISPLACED);
   // What the old one says is ignored; what the new one says is answered.
   v1::ClientMessage message;
   std::promise<void> done;
@@ -207,6 +227,18 @@ TEST_F(AggregatorTest, TheNewestConnectionIsServedAndItsSessionKnowsIt) {
   aggregator_->Receive(resumed, message, [] {});
   EXPECT_EQ(resumed->Next().refused().reason(), v1::REASON_MALFORMED);
   EXPECT_EQ(old_connection->Next().message_case(), v1::ServerMessage::MESSAGE_NOT_SET);
+}
+
+// A client gave up its first stream when its hello was already on the way.
+TEST_F(AggregatorTest, AHelloThatComesLateDoesNotDisplaceTheStreamOpenedAfterIt) {
+  const auto present = ConnectAs(2, '2', "demand");
+  const std::string session_id = SessionOf(present->Next());
+  const auto given_up = ConnectAs(1, '2', "demand");
+  EXPECT_EQ(given_up->Next().refused().reason(), v1::REASON_DISPLACED);
+  EXPECT_EQ(ReasonOf(given_up->Closed()), v1::REASON_DISPLACED);
+  aggregator_->Disconnected(given_up);
+  aggregator_->Receive(present, {}, [] {});
+  EXPECT_EQ(present->Next().refused().reason(), v1::REASON_MALFORMED);
 }
 
 TEST_F(AggregatorTest, OneIdentityMayTakePartInTwoTasks) {
@@ -234,6 +266,60 @@ TEST_F(AggregatorTest, AtTheLimitOfSessionsClientsWaitForOneToEnd) {
   EXPECT_TRUE(waiting->Next().has_waiting());
   ASSERT_TRUE(AbortSession(session_id).ok());
   EXPECT_TRUE(waiting->Next().has_offer());
+}
+
+TEST_F(AggregatorTest, SessionsWaitForTheMemoryOfTheirSums) {
+  // 1,001 lanes of two bytes and 1,501 of four are more than 7,000 bytes, each alone is not.
+  v1::Task small = MakeTask("small", false, 1'000);
+  v1::Task large = MakeTask("large", false, 1'500);
+  large.mutable_vector()->set_quantisation_bits(16);
+  large.mutable_vector()->set_modulus_bits(0);
+  for (const v1::Task& task : {small, large}) {
+    const auto created =
+        Ask<v1::Task>([&](Answer<v1::Task> answer) { aggregator_->CreateTask(task, answer); });
+    ASSERT_TRUE(created.ok()) << created.status();
+  }
+  const auto session = StartSession("small");
+  ASSERT_TRUE(session.ok()) << session.status();
+  EXPECT_EQ(ReasonOf(StartSession("large").status()), v1::REASON_OVERLOADED);
+  ASSERT_TRUE(AbortSession(session->session_id()).ok());
+  EXPECT_TRUE(StartSession("large").ok());
+}
+
+TEST_F(AggregatorTest, ATaskWhoseSumHasNoRoomIsRefused) {
+  const auto created = Ask<v1::Task>([&](Answer<v1::Task> answer) {
+    aggregator_->CreateTask(MakeTask("huge", false, 3'501), answer);
+  });
+  EXPECT_EQ(ReasonOf(created.status()), v1::REASON_INVALID_ARGUMENT);
+  EXPECT_NE(created.status().message().find("accumulator_bytes"), absl::string_view::npos);
+}
+
+TEST_F(AggregatorTest, HeadersNameTheVersionOfTheRoster) {
+  const auto task =
+      Ask<v1::Task>([&](Answer<v1::Task> answer) { aggregator_->GetTask("demand", answer); });
+  EXPECT_EQ(task->roster_version(), 7u);
+  v1::SessionHeader header;
+  ASSERT_TRUE(header.ParseFromString(Connect('2', "demand")->Next().offer().header()));
+  EXPECT_EQ(header.roster_version(), 7u);
+}
+
+TEST_F(AggregatorTest, OperatorsSeeWhyClientsRefuseASession) {
+  const auto client = Connect('2', "demand");
+  const std::string session_id = SessionOf(client->Next());
+  v1::ClientMessage message;
+  message.mutable_withdraw()->set_reason(v1::REASON_MODEL_MISMATCH);
+  message.mutable_withdraw()->set_detail("not the model that was trained");
+  std::promise<void> done;
+  aggregator_->Receive(client, message, [&] { done.set_value(); });
+  done.get_future().get();
+  // An ended session's snapshot is the last one, whatever was still to be published.
+  const absl::StatusOr<v1::Session> session = AbortSession(session_id);
+  ASSERT_TRUE(session.ok()) << session.status();
+  EXPECT_EQ(session->refusals_total(), 1u);
+  ASSERT_EQ(session->refusals_size(), 1);
+  EXPECT_EQ(session->refusals(0).reason(), v1::REASON_MODEL_MISMATCH);
+  EXPECT_EQ(session->refusals(0).round(), v1::ROUND_ADVERTISE_KEYS);
+  EXPECT_EQ(session->refusals(0).detail(), "not the model that was trained");
 }
 
 TEST_F(AggregatorTest, DrainingRefusesWhoWaitsAndKeepsWhatRuns) {

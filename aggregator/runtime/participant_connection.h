@@ -5,6 +5,8 @@
 #ifndef VEILSUM_AGGREGATOR_RUNTIME_PARTICIPANT_CONNECTION_H_
 #define VEILSUM_AGGREGATOR_RUNTIME_PARTICIPANT_CONNECTION_H_
 
+#include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -18,11 +20,13 @@ struct EncodedMessage {
   std::shared_ptr<const std::string> bytes;  // A serialised v1::ServerMessage.
   // A later one makes it useless: a connection that lags behind may leave it out.
   bool droppable = false;
+  // Where `bytes` is null: makes them when they are about to be written. From any thread.
+  std::function<v1::ServerMessage()> make = nullptr;
 };
 
 inline EncodedMessage Encode(const v1::ServerMessage& message) {
   return {std::make_shared<const std::string>(message.SerializeAsString()),
-          message.has_progress() || message.has_waiting()};
+          message.has_progress() || message.has_waiting(), nullptr};
 }
 
 // Thread-safe; nothing blocks.
@@ -34,6 +38,11 @@ class ParticipantConnection {
   virtual void Send(EncodedMessage message) = 0;
   // After what was sent before. OK: the session is over and the client has been told how.
   virtual void Close(absl::Status status) = 0;
+  // Another connection of the same client has taken over: says the last word instead of what still
+  // waits to be sent, and closes.
+  virtual void Displace(EncodedMessage last_word, absl::Status status) = 0;
+  // Tells the newer of two connections: greater for the one that was opened later.
+  virtual uint64_t number() const = 0;
 };
 
 }  // namespace veilsum::aggregator

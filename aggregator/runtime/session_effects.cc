@@ -7,9 +7,11 @@
 #include <chrono>
 #include <utility>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "aggregator/runtime/names.h"
 #include "aggregator/runtime/session_runtime.h"
+#include "proto/cut_text.h"
 #include "spdlog/spdlog.h"
 
 namespace veilsum::aggregator {
@@ -18,6 +20,10 @@ namespace {
 // Progress is told at most this often, and less often where many listen.
 constexpr std::chrono::milliseconds kProgressInterval{250};
 constexpr size_t kProgressMessagesPerSecond = 2'000;
+
+// Of a session, one by one; then only their number, once a phase. What a client says is cut, too.
+constexpr uint64_t kLoggedRefusals = 20;
+constexpr size_t kLoggedDetailBytes = 200;
 
 double Seconds(uint64_t milliseconds) { return static_cast<double>(milliseconds) / 1e3; }
 
@@ -71,7 +77,7 @@ void SessionRuntime::CarryOut(Reply& reply) {
 void SessionRuntime::CarryOut(Send& send) {
   const auto found = connections_.find(send.to);
   if (found == connections_.end()) return;  // It gets the message when it is back.
-  if (send.message == nullptr) return found->second->Send(Encode(send.make()));
+  if (send.message == nullptr) return found->second->Send({nullptr, false, send.make});
   EncodedMessage& encoded = encoded_[send.message.get()];
   if (encoded.bytes == nullptr) encoded = Encode(*send.message);
   found->second->Send(encoded);
@@ -85,7 +91,7 @@ void SessionRuntime::CarryOut(PhaseStarted& effect) {
   services_.recorder.PhaseStarted(RoundOf(phase_), before, Seconds(policy.deadline_ms()));
   view_.Apply(effect, protocol_.shape());
   if (phase_ == Phase::kMaskedInputCollection) {
-    sum_->Begin(task_.vector().dimension() + 1, task_.vector().modulus_bits());
+    sum_->Begin(task_.vector());
   }
   StartTimer(least_timer_, policy.least_ms(), LeastTimePassed{phase_});
   StartTimer(deadline_timer_, policy.deadline_ms(), DeadlinePassed{phase_});
@@ -112,6 +118,7 @@ void SessionRuntime::CarryOut(PhaseClosed& effect) {
                view_.present().dropouts_size(),
                shape.threshold == 0 ? "" : absl::StrCat(", threshold ", shape.threshold),
                Seconds(took_ms));
+  LogRefusals();
   if (effect.phase == Phase::kAdvertiseKeys) {
     roster_closed_ = true;
     RefuseWithoutSeat(v1::Refused::SCOPE_CLIENT, v1::REASON_LATE,
@@ -159,13 +166,24 @@ void SessionRuntime::CarryOut(ClientDropped& effect) {
   services_.recorder.Dropout(RoundOf(effect.phase), effect.reason);
   view_.Apply(effect);
   ScheduleProgress();
-  // Its input counts; only its answer is missing, and the result goes to it too.
-  const bool still_in = effect.phase == Phase::kUnmasking && effect.reason == v1::REASON_NO_ANSWER;
-  if (!still_in) leaving_.push_back(effect.who);
+  if (!effect.keeps_seat) leaving_.push_back(effect.who);
 }
 
 void SessionRuntime::CarryOut(ClientRefused& effect) {
-  spdlog::info("{}: a client refused it, {}", Label(), v1::Reason_Name(effect.reason));
+  view_.Apply(effect);
+  ScheduleProgress();
+  if (view_.present().refusals_total() > kLoggedRefusals)
+    return;  // LogRefusals says how many more.
+  spdlog::warn("{}: a client refused it, {}: \"{}\"", Label(), v1::Reason_Name(effect.reason),
+               absl::Utf8SafeCEscape(CutText(effect.detail, kLoggedDetailBytes)));
+}
+
+void SessionRuntime::LogRefusals() {
+  const uint64_t refusals = view_.present().refusals_total();
+  if (refusals <= std::max(kLoggedRefusals, refusals_told_)) return;
+  spdlog::warn("{}: {} clients have refused it so far; `veilsum session show` lists the last ones",
+               Label(), refusals);
+  refusals_told_ = refusals;
 }
 
 void SessionRuntime::CarryOut(Fold& effect) {
@@ -208,6 +226,7 @@ void SessionRuntime::CarryOut(Finished& effect) {
   services_.uploads->DiscardSession(session_id_,
                                     StatusFor(v1::REASON_LATE, "the session has ended"));
   sum_->End();
+  LogRefusals();
   if (completed) {
     spdlog::info("{}: completed, {} inputs in the sum, {:.2f} s", Label(), effect.included.size(),
                  Seconds(view_.ElapsedMs()));

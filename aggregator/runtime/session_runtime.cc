@@ -36,11 +36,11 @@ absl::Status CheckDownloadSignature(const v1::DownloadResultRequest& request,
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<SessionRuntime>> SessionRuntime::Create(
-    const v1::Task& task, const v1::SessionHeader& header, Admits admits,
-    SessionServices services) {
+    const v1::Task& task, const v1::SessionHeader& header, SessionServices services) {
   SessionOptions options;
   options.header_bytes = header.SerializeAsString();
-  options.admits = std::move(admits);
+  options.admits = services.admits;
+  options.enrolment = services.enrolment;
   for (Phase phase : kPhasesInOrder) {
     const double fraction = PolicyOf(task, phase).target_fraction();
     // Absent in a task whose tier has no such phase.

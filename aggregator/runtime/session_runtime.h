@@ -22,6 +22,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
 #include "aggregator/protocol/session_protocol.h"
 #include "aggregator/runtime/executors.h"
 #include "aggregator/runtime/participant_connection.h"
@@ -36,12 +37,16 @@ namespace veilsum::aggregator {
 
 using ConnectionPtr = std::shared_ptr<ParticipantConnection>;
 using Admits = std::function<bool(const IdentityPublicKey&)>;
+using Enrolment = std::function<absl::Status(const IdentityPublicKey&, absl::Span<const uint8_t>)>;
 
 // What all sessions share.
 struct SessionServices {
   Executors& executors;
   metrics::Recorder& recorder;
   std::shared_ptr<PendingUploads> uploads;
+  // Who may take a seat; both pure and thread-safe, as in SessionOptions.
+  Admits admits;
+  Enrolment enrolment;
 };
 
 // What the session tells its owner, on the session's strand, each once.
@@ -64,7 +69,6 @@ class SessionRuntime : public std::enable_shared_from_this<SessionRuntime> {
   // The header is made from `task`, which CheckTask returned. Errors as SessionProtocol::Create.
   static absl::StatusOr<std::shared_ptr<SessionRuntime>> Create(const v1::Task& task,
                                                                 const v1::SessionHeader& header,
-                                                                Admits admits,
                                                                 SessionServices services);
 
   // Once.
@@ -138,6 +142,7 @@ class SessionRuntime : public std::enable_shared_from_this<SessionRuntime> {
   void AnswerUpload(const Reply& reply);
   void RefuseWithoutSeat(v1::Refused::Scope scope, v1::Reason reason, const std::string& detail);
   void CloseAll();
+  void LogRefusals();
   void SendProgress();
   void ScheduleProgress();
   void StartTimer(asio::steady_timer& timer, uint64_t milliseconds, Event event);
@@ -169,6 +174,7 @@ class SessionRuntime : public std::enable_shared_from_this<SessionRuntime> {
   std::optional<IdentityPublicKey> completing_;
 
   Phase phase_ = Phase::kAdvertiseKeys;
+  uint64_t refusals_told_ = 0;  // In the log.
   bool roster_closed_ = false;
   bool finished_ = false;
   asio::steady_timer least_timer_;

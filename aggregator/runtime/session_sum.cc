@@ -6,8 +6,6 @@
 #include <chrono>
 #include <utility>
 
-#include "crypto/masking/lanes.h"
-
 namespace veilsum::aggregator {
 namespace {
 
@@ -51,11 +49,11 @@ void SessionSum::Release() {
   bytes_ = 0;
 }
 
-void SessionSum::Begin(uint64_t elements, uint32_t modulus_bits) {
-  Post([this, elements, modulus_bits] {
-    accumulator_ = Accumulator::Create(elements, modulus_bits);
+void SessionSum::Begin(const v1::VectorSpec& spec) {
+  Post([this, spec] {
+    accumulator_ = Accumulator::Create(ElementsOf(spec), spec.modulus_bits());
     if (!accumulator_.ok()) return;
-    bytes_ = static_cast<int64_t>(elements * crypto::LaneBytes(crypto::LaneWidthFor(modulus_bits)));
+    bytes_ = static_cast<int64_t>(Bytes(spec));
     recorder_.BufferBytes(metrics::Pool::kAccumulator, bytes_);
   });
 }

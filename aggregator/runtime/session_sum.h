@@ -18,7 +18,10 @@
 #include "aggregator/protocol/unmask_plan.h"
 #include "aggregator/runtime/executors.h"
 #include "aggregator/runtime/pending_uploads.h"
+#include "crypto/masking/lanes.h"
 #include "metrics/recorder.h"
+#include "proto/session.pb.h"
+#include "proto/vector_arithmetic.h"
 
 namespace veilsum::aggregator {
 
@@ -31,9 +34,13 @@ class SessionSum : public std::enable_shared_from_this<SessionSum> {
   SessionSum(Executors& executors, metrics::Recorder& recorder);
   ~SessionSum();
 
-  // Sets the memory of the sum aside: `elements` is d + 1. Fails all that follows if that does not
-  // work.
-  void Begin(uint64_t elements, uint32_t modulus_bits);
+  // Memory of a session's sum.
+  static uint64_t Bytes(const v1::VectorSpec& spec) {
+    return ElementsOf(spec) * crypto::LaneBytes(crypto::LaneWidthFor(spec.modulus_bits()));
+  }
+
+  // Sets the memory of the sum aside. Fails all that follows if that does not work.
+  void Begin(const v1::VectorSpec& spec);
   void Fold(std::shared_ptr<TakenUpload> upload, std::function<void(absl::Status)> done);
   // Ends the sum and gives its memory back.
   void Unmask(std::shared_ptr<const UnmaskPlan> plan,

@@ -71,11 +71,29 @@ void SessionView::Apply(const ClientDropped& effect) {
   changed_ = true;
 }
 
+// Newest last; of many, the newest stay.
+void SessionView::Apply(const ClientRefused& effect) {
+  session_.set_refusals_total(session_.refusals_total() + 1);
+  auto& refusals = *session_.mutable_refusals();
+  if (refusals.size() == static_cast<int>(limits::kMaxListedRefusals)) {
+    refusals.erase(refusals.begin());
+  }
+  v1::Refusal& refusal = *refusals.Add();
+  refusal.set_identity(crypto::ToString(effect.who.bytes()));
+  refusal.set_round(RoundOf(effect.phase));
+  refusal.set_reason(effect.reason);
+  refusal.set_detail(std::string(CutText(effect.detail, limits::kMaxDetailBytes)));
+  changed_ = true;
+}
+
 void SessionView::Apply(const Finished& effect) {
   const bool completed = effect.reason == v1::REASON_UNSPECIFIED;
   session_.set_state(completed ? v1::SESSION_STATE_COMPLETED : v1::SESSION_STATE_ABORTED);
   session_.set_abort_reason(effect.reason);
   session_.set_abort_detail(effect.detail);
+  if (effect.blamed.has_value()) {
+    absl::StrAppend(session_.mutable_abort_detail(), " (identity ", effect.blamed->ToHex(), ")");
+  }
   session_.set_included(static_cast<uint32_t>(effect.included.size()));
   for (const IdentityPublicKey& identity : effect.included) {
     session_.add_included_identities(crypto::ToString(identity.bytes()));

@@ -37,6 +37,7 @@ class SessionView {
   void Apply(const PhaseClosed& effect);
   void Apply(const Progress& effect);
   void Apply(const ClientDropped& effect);
+  void Apply(const ClientRefused& effect);
   void Apply(const Finished& effect);
   void Apply(const UnmaskOutcome& outcome);
 

@@ -24,7 +24,10 @@ TEST(SessionViewTest, FitsAMessageWhateverClientsSayWhenTheyLeave) {
   SessionView view(HeaderFor(v1::AUDIENCE_BOTH));
   ClientDropped leaves{kSomebody, Phase::kUnmasking, v1::REASON_WITHDREW, "the client left: "};
   while (leaves.detail.size() < limits::kMaxDetailBytes) leaves.detail += "\xe2\x82\xac";  // €
-  for (uint32_t i = 0; i < limits::kMaxClients + 1; ++i) view.Apply(leaves);
+  for (uint32_t i = 0; i < limits::kMaxClients + 1; ++i) {
+    view.Apply(leaves);
+    view.Apply(ClientRefused{kSomebody, leaves.phase, v1::REASON_HEADER_REFUSED, leaves.detail});
+  }
   Finished finished;
   finished.included.assign(limits::kMaxClients, kSomebody);
   view.Apply(finished);
@@ -37,6 +40,23 @@ TEST(SessionViewTest, FitsAMessageWhateverClientsSayWhenTheyLeave) {
   EXPECT_LT(encoded.size(), limits::kMaxMessageBytes);
   // Text that was cut within a character does not parse.
   EXPECT_TRUE(v1::Session().ParseFromString(encoded));
+}
+
+TEST(SessionViewTest, ListsTheLastRefusalsAndCountsAll) {
+  SessionView view(HeaderFor(v1::AUDIENCE_BOTH));
+  for (size_t i = 0; i <= limits::kMaxListedRefusals; ++i) {
+    view.Apply(ClientRefused{kSomebody, Phase::kShareKeys, v1::REASON_NOT_ENROLLED,
+                             "refusal " + std::to_string(i)});
+  }
+  const v1::Session& session = view.present();
+  EXPECT_EQ(session.refusals_total(), limits::kMaxListedRefusals + 1);
+  ASSERT_EQ(session.refusals_size(), static_cast<int>(limits::kMaxListedRefusals));
+  EXPECT_EQ(session.refusals(0).detail(), "refusal 1");
+  const v1::Refusal& last = session.refusals(session.refusals_size() - 1);
+  EXPECT_EQ(last.detail(), "refusal 100");
+  EXPECT_EQ(last.identity().size(), limits::kIdentityBytes);
+  EXPECT_EQ(last.round(), v1::ROUND_SHARE_KEYS);
+  EXPECT_EQ(last.reason(), v1::REASON_NOT_ENROLLED);
 }
 
 TEST(SessionViewTest, GivesTheSumsDigestToItsAudience) {

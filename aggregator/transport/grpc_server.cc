@@ -5,6 +5,7 @@
 
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/health_check_service_interface.h>
+#include <grpcpp/resource_quota.h>
 #include <grpcpp/security/server_credentials.h>
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
@@ -27,6 +28,33 @@ constexpr int kKeepaliveMs = 60'000;
 constexpr int kKeepaliveTimeoutMs = 20'000;
 // Memory stays flat under many uploads: a fixed window of each stream instead of an estimated one.
 constexpr int kLookaheadBytes = 256 << 10;
+// Bytes that gRPC holds for connections, before they are messages: above this it refuses new
+// connections and cancels calls. The operator's listener has its own, so that a flood of
+// participants does not shut the operator out.
+constexpr size_t kParticipantMemory = size_t{512} << 20;
+constexpr size_t kOperatorMemory = size_t{64} << 20;
+// The greatest message of a participant: sealed shares for everybody.
+constexpr size_t kMaxRequestBytes = 2'000'000;
+static_assert(kMaxRequestBytes >
+              limits::kMaxClients * (limits::kSealedSharesBytes + 2 * limits::kDigestBytes + 24));
+static_assert(kMaxRequestBytes > limits::kMaxChunkBytes + 1024);
+constexpr size_t kMaxOperatorRequestBytes = 64 << 10;
+// Of one connection. A client has one control stream, an upload or a download, and for a moment
+// those that it replaces; a proxy opens as many connections as it needs.
+constexpr int kMaxConcurrentStreams = 100;
+// For TLS, and for the connection's first bytes.
+constexpr int kHandshakeTimeoutMs = 10'000;
+// A connection without a single call is closed; its client connects again when it has one.
+constexpr int kMaxIdleMs = 120'000;
+
+struct ListenerLimits {
+  const char* name;
+  size_t memory;
+  size_t max_request_bytes;
+};
+constexpr ListenerLimits kParticipantLimits = {"participants", kParticipantMemory,
+                                               kMaxRequestBytes};
+constexpr ListenerLimits kOperatorLimits = {"operators", kOperatorMemory, kMaxOperatorRequestBytes};
 
 absl::Status CheckPem(absl::string_view what, const std::string& pem) {
   const absl::StatusOr<absl::Time> not_after = crypto::NotAfter(pem);
@@ -54,9 +82,14 @@ absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> CredentialsFor(
   return grpc::SslServerCredentials(options);
 }
 
-void SetArguments(grpc::ServerBuilder& builder) {
-  builder.SetMaxReceiveMessageSize(static_cast<int>(limits::kMaxMessageBytes));
+void SetArguments(grpc::ServerBuilder& builder, const ListenerLimits& limits) {
+  grpc::ResourceQuota quota(limits.name);
+  builder.SetResourceQuota(quota.Resize(limits.memory));
+  builder.SetMaxReceiveMessageSize(static_cast<int>(limits.max_request_bytes));
   builder.SetMaxSendMessageSize(static_cast<int>(limits::kMaxMessageBytes));
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kMaxConcurrentStreams);
+  builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, kHandshakeTimeoutMs);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_IDLE_MS, kMaxIdleMs);
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);
@@ -77,11 +110,11 @@ struct GrpcServer::Listener {
   std::unique_ptr<grpc::Server> server;
   int port = 0;
 
-  absl::Status Start(const ListenOptions& options) {
+  absl::Status Start(const ListenOptions& options, const ListenerLimits& limits) {
     const auto credentials = CredentialsFor(options.tls);
     if (!credentials.ok()) return credentials.status();
     grpc::ServerBuilder builder;
-    SetArguments(builder);
+    SetArguments(builder, limits);
     builder.AddListeningPort(options.address, *credentials, &port);
     builder.RegisterService(service.get());
     server = builder.BuildAndStart();
@@ -105,10 +138,10 @@ absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(
   grpc::EnableDefaultHealthCheckService(true);
   auto state = std::make_unique<State>();
   state->participants.service = std::make_unique<ParticipantServiceAdapter>(context);
-  absl::Status started = state->participants.Start(participants);
+  absl::Status started = state->participants.Start(participants, kParticipantLimits);
   if (started.ok() && operators.has_value()) {
     state->operators.service = std::make_unique<OperatorServiceAdapter>(context);
-    started = state->operators.Start(*operators);
+    started = state->operators.Start(*operators, kOperatorLimits);
   }
   std::unique_ptr<GrpcServer> server(new GrpcServer(std::move(state)));
   if (!started.ok()) return started;

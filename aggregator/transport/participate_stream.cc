@@ -16,6 +16,26 @@
 
 namespace veilsum::aggregator {
 
+namespace {
+
+// A hello is about 250 bytes. Nobody who has not said one makes us parse more.
+constexpr size_t kMaxHelloBytes = 1024;
+
+v1::Round RoundOf(const v1::ClientMessage& message) {
+  switch (message.message_case()) {
+    case v1::ClientMessage::kAdvertiseKeys:
+      return v1::ROUND_ADVERTISE_KEYS;
+    case v1::ClientMessage::kShareKeys:
+      return v1::ROUND_SHARE_KEYS;
+    case v1::ClientMessage::kConsistencyCheck:
+      return v1::ROUND_CONSISTENCY_CHECK;
+    default:
+      return v1::ROUND_UNMASKING;
+  }
+}
+
+}  // namespace
+
 ParticipateStream::ParticipateStream(grpc::CallbackServerContext* context, ServiceContext& service)
     : RawStream(context, service.executors.NewControlStrand(),
                 RpcMetrics(service.recorder, metrics::Method::kParticipate)),
@@ -23,10 +43,11 @@ ParticipateStream::ParticipateStream(grpc::CallbackServerContext* context, Servi
 
 void ParticipateStream::Begun() {
   const std::weak_ptr<ParticipateStream> weak = Self();
-  handshake_ = service_.handshakes.Enter([weak] {
+  handshake_.emplace(service_.handshakes.Enter(peer(), [weak] {
     const auto self = weak.lock();
     if (self != nullptr) self->Post([self] { self->GiveWay(); });
-  });
+  }));
+  number_ = handshake_->number();
   nonce_.resize(limits::kNonceBytes);
   service_.random(absl::MakeSpan(reinterpret_cast<uint8_t*>(nonce_.data()), limits::kNonceBytes));
   v1::ServerMessage message;
@@ -38,6 +59,11 @@ void ParticipateStream::Begun() {
 }
 
 void ParticipateStream::Received(grpc::ByteBuffer buffer) {
+  if (!connected_ && buffer.Length() > kMaxHelloBytes) {
+    return Refuse(StatusFor(v1::REASON_OVERSIZED,
+                            absl::StrCat("the first message must be a hello, which is at most ",
+                                         kMaxHelloBytes, " bytes, is ", buffer.Length())));
+  }
   v1::ClientMessage message;
   const bool parsed = ParseByteBuffer(buffer, message);
   buffer.Clear();
@@ -61,7 +87,7 @@ void ParticipateStream::CheckFirstMessage(const v1::ClientMessage& message) {
   const auto identity = CheckHello(message.hello(), nonce_);
   if (!identity.ok()) return Refuse(identity.status());
   CancelEndAfter();
-  service_.handshakes.Leave(handshake_);
+  handshake_.reset();
   slot_.emplace(service_.control_streams);
   if (!*slot_) {
     return RefuseForNow(absl::StrCat("the aggregator serves ", service_.control_streams.most(),
@@ -83,29 +109,40 @@ void ParticipateStream::RefuseForNow(absl::string_view text) {
 }
 
 void ParticipateStream::Refuse(const absl::Status& why) {
-  v1::ServerMessage message;
-  v1::Refused& refused = *message.mutable_refused();
-  refused.set_scope(v1::Refused::SCOPE_MESSAGE);
-  refused.set_reason(ReasonOf(why));
-  refused.set_detail(std::string(why.message()));
-  refused.set_retry_after_ms(static_cast<uint64_t>(absl::ToInt64Milliseconds(RetryAfterOf(why))));
-  Write(ToByteBuffer(message));
+  Write(ToByteBuffer(RefusedMessage(v1::Refused::SCOPE_MESSAGE, why)));
   End(why);
 }
 
 void ParticipateStream::HalfClosed() { End(absl::OkStatus()); }
 
 void ParticipateStream::Over() {
-  service_.handshakes.Leave(handshake_);
-  // Who was refused or replaced may take its time to go, but not another's room. After a good end
-  // the client is still served.
-  if (!ended_well()) slot_.reset();
+  handshake_.reset();
+  slot_.reset();  // Whoever is not served any more takes nobody's room.
+  LeaveThrough(lingering() ? service_.lingering : service_.leaving);
   if (connected_) service_.aggregator->Disconnected(Self());
+}
+
+void ParticipateStream::ReceivedLate(grpc::ByteBuffer buffer) {
+  v1::ClientMessage message;
+  if (!ParseByteBuffer(buffer, message)) message.Clear();
+  v1::ServerMessage answer = RefusedMessage(v1::Refused::SCOPE_MESSAGE,
+                                            StatusFor(v1::REASON_LATE, "the session has ended"));
+  answer.mutable_refused()->set_round(RoundOf(message));
+  Write(ToByteBuffer(answer));
 }
 
 void ParticipateStream::Send(EncodedMessage message) {
   Post([this, message = std::move(message)] {
-    Write(ToByteBuffer(message.bytes), message.droppable);
+    if (message.bytes != nullptr) return Write(ToByteBuffer(message.bytes), message.droppable);
+    Write([make = message.make] { return ToByteBuffer(make()); });
+  });
+}
+
+void ParticipateStream::Displace(EncodedMessage last_word, absl::Status status) {
+  Post([this, last_word = std::move(last_word), status = std::move(status)] {
+    DropQueued();
+    Write(ToByteBuffer(last_word.bytes));
+    End(status);
   });
 }
 

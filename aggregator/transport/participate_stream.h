@@ -24,10 +24,13 @@ class ParticipateStream final : public RawStream, public ParticipantConnection {
   // ParticipantConnection.
   void Send(EncodedMessage message) override;
   void Close(absl::Status status) override;
+  void Displace(EncodedMessage last_word, absl::Status status) override;
+  uint64_t number() const override { return number_; }
 
  private:
   void Begun() override;
   void Received(grpc::ByteBuffer message) override;
+  void ReceivedLate(grpc::ByteBuffer message) override;
   void HalfClosed() override;
   void Over() override;
 
@@ -40,8 +43,9 @@ class ParticipateStream final : public RawStream, public ParticipantConnection {
   }
 
   ServiceContext& service_;
-  std::optional<StreamCount::Slot> slot_;  // From a good hello on.
-  uint64_t handshake_ = 0;                 // Until then.
+  std::optional<Places::Place> handshake_;  // Until there is a good hello.
+  std::optional<StreamCount::Slot> slot_;   // From then on.
+  uint64_t number_ = 0;                     // Greater for streams that were challenged later.
   std::string nonce_;
   bool connected_ = false;  // The aggregator knows this stream.
 };

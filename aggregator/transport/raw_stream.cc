@@ -5,6 +5,7 @@
 
 #include <utility>
 
+#include "aggregator/transport/peer_address.h"
 #include "proto/rpc_error/rpc_error.h"
 
 namespace veilsum::aggregator {
@@ -20,6 +21,7 @@ constexpr std::chrono::seconds kFlushTime{10};
 
 RawStream::RawStream(grpc::CallbackServerContext* context, Strand strand, RpcMetrics metrics)
     : context_(context),
+      peer_(PeerAddress(context->peer())),
       strand_(std::move(strand)),
       timer_(strand_),
       metrics_(std::move(metrics)) {}
@@ -55,38 +57,58 @@ void RawStream::OnReadDone(bool ok) {
     message.Swap(&incoming_);
     metrics_.Received(message.Length());
     if (!ending()) return Received(std::move(message));
-    ReadNext();  // Too late to matter; but the client's own end will come this way.
+    // Too late to matter; but the client's own end will come this way.
+    if (lingering_) ReceivedLate(std::move(message));
+    ReadNext();
   });
 }
 
 // ---- Writing ----
 
 void RawStream::Write(grpc::ByteBuffer message, bool droppable) {
-  if (ending() || broken_) return;
   if (droppable && queue_.size() >= kMostQueuedBeforeDropping) return;
+  Enqueue({std::move(message), nullptr});
+}
+
+void RawStream::Write(std::function<grpc::ByteBuffer()> make) { Enqueue({{}, std::move(make)}); }
+
+void RawStream::Enqueue(Outgoing outgoing) {
+  if (broken_ || finished_ || (ending() && !lingering_)) return;
   if (queue_.size() >= kMostQueued) return Broken();
-  metrics_.Queued(static_cast<int64_t>(message.Length()));
-  queue_.push_back({std::move(message), droppable});
+  metrics_.Queued(static_cast<int64_t>(outgoing.message.Length()));
+  queue_.push_back(std::move(outgoing));
   if (!writing_) WriteFront();
 }
 
 void RawStream::WriteFront() {
+  Outgoing& front = queue_.front();
+  if (front.make) {
+    front.message = std::exchange(front.make, nullptr)();
+    metrics_.Queued(static_cast<int64_t>(front.message.Length()));
+  }
   writing_ = true;
-  StartWrite(&queue_.front().message);
+  StartWrite(&front.message);
 }
 
-void RawStream::PopFront() {
-  metrics_.Queued(-static_cast<int64_t>(queue_.front().message.Length()));
-  queue_.pop_front();
+void RawStream::Forget(const Outgoing& outgoing) {
+  metrics_.Queued(-static_cast<int64_t>(outgoing.message.Length()));
+}
+
+void RawStream::DropQueued() {
+  while (queue_.size() > (writing_ ? 1u : 0u)) {
+    Forget(queue_.back());
+    queue_.pop_back();
+  }
 }
 
 void RawStream::OnWriteDone(bool ok) {
   Post([this, ok] {
     writing_ = false;
-    PopFront();
+    Forget(queue_.front());
+    queue_.pop_front();
     if (!ok) {
       broken_ = true;
-      while (!queue_.empty()) PopFront();
+      DropQueued();
     } else {
       metrics_.Sent();
     }
@@ -103,13 +125,27 @@ void RawStream::End(const absl::Status& status, bool linger) {
   lingering_ = linger;
   timer_.expires_after(kFlushTime);
   timer_.async_wait([self = shared_from_this()](std::error_code error) {
-    if (error || self->finished_) return;
-    self->lingering_ = false;
-    if (self->writing_) self->Broken();
-    self->MaybeFinish();
+    if (!error) self->Abandon();
   });
   Over();
   if (linger) ReadNext();
+  MaybeFinish();
+}
+
+void RawStream::LeaveThrough(Places& places) {
+  if (broken_) return;
+  const std::weak_ptr<RawStream> weak = weak_from_this();
+  leaving_.emplace(places.Enter(peer_, [weak] {
+    const auto self = weak.lock();
+    if (self != nullptr) self->Post([self] { self->Abandon(); });
+  }));
+}
+
+// At once, whatever waits.
+void RawStream::Abandon() {
+  if (finished_) return;
+  lingering_ = false;
+  if (writing_) Broken();
   MaybeFinish();
 }
 
@@ -148,9 +184,10 @@ void RawStream::MaybeFinish() {
 void RawStream::OnDone() {
   Post([this] {
     timer_.cancel();
-    while (!queue_.empty()) PopFront();
+    DropQueued();
     // gRPC is only done with what was finished, so there is an end.
     metrics_.Handled(static_cast<int>(end_->code()));
+    leaving_.reset();
     self_.reset();
   });
 }

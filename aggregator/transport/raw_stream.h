@@ -18,9 +18,11 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "absl/status/status.h"
 #include "aggregator/runtime/executors.h"
+#include "aggregator/transport/places.h"
 #include "aggregator/transport/rpc_metrics.h"
 
 namespace veilsum::aggregator {
@@ -39,6 +41,8 @@ class RawStream : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuf
   virtual void Begun() = 0;
   // The next message comes after ReadNext.
   virtual void Received(grpc::ByteBuffer message) = 0;
+  // A message of a client that is allowed to linger. Answering it is optional, reading on is not.
+  virtual void ReceivedLate(grpc::ByteBuffer /*message*/) {}
   // The client says no more.
   virtual void HalfClosed() = 0;
   // The stream is over or about to be, whoever ended it; once.
@@ -49,13 +53,22 @@ class RawStream : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuf
   // A droppable message is left out when the client lags behind; a client that lags far behind is
   // cut off.
   void Write(grpc::ByteBuffer message, bool droppable = false);
-  // After what was written before. With `linger` the client may end the stream first, for a while.
+  // A large message, made when it is its turn. Until then it does not count as queued bytes.
+  void Write(std::function<grpc::ByteBuffer()> make);
+  // Forgets what was written before and has not left yet.
+  void DropQueued();
+  // After what was written before. With `linger` the client may end the stream first, for a while,
+  // and what it says meanwhile may still be answered.
   void End(const absl::Status& status, bool linger = false);
+  // A place for the time between the end and the last byte, which ends when others need it.
+  void LeaveThrough(Places& places);
   // Ends the stream with `status` unless it is called again, or Cancel, in time.
   void EndAfter(std::chrono::milliseconds time, absl::Status status);
   void CancelEndAfter() { timer_.cancel(); }
   bool ending() const { return end_.has_value(); }
-  bool ended_well() const { return ending() && end_->ok(); }
+  bool lingering() const { return lingering_; }
+  // The host at the other end: peer_address.h.
+  const std::string& peer() const { return peer_; }
 
   void Post(std::function<void()> work);
   const Strand& strand() const { return strand_; }
@@ -66,21 +79,25 @@ class RawStream : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuf
   void OnCancel() final;
   void OnDone() final;
 
-  void WriteFront();
-  void PopFront();
-  void Broken();
-  void MaybeFinish();
-
   struct Outgoing {
     grpc::ByteBuffer message;
-    bool droppable;
+    std::function<grpc::ByteBuffer()> make;  // Null where the message is there.
   };
 
+  void Enqueue(Outgoing outgoing);
+  void WriteFront();
+  void Forget(const Outgoing& outgoing);
+  void Broken();
+  void Abandon();
+  void MaybeFinish();
+
   grpc::CallbackServerContext* const context_;  // gRPC's, until OnDone.
+  const std::string peer_;
   Strand strand_;
   asio::steady_timer timer_;
   RpcMetrics metrics_;
   std::shared_ptr<RawStream> self_;  // Until OnDone.
+  std::optional<Places::Place> leaving_;
   // All below: on the strand.
   grpc::ByteBuffer incoming_;
   std::deque<Outgoing> queue_;  // The front one is with gRPC while writing_.

@@ -156,11 +156,12 @@ absl::Status SendBytes(const TestServer& server, const std::string& method,
 
 constexpr char kParticipate[] = "/veilsum.v1.ParticipantService/Participate";
 constexpr char kUpload[] = "/veilsum.v1.ParticipantService/UploadMaskedInput";
+constexpr char kDownload[] = "/veilsum.v1.ParticipantService/DownloadResult";
 
 TEST_F(ServerAbuseTest, GarbageIsMalformed) {
   for (const char* method : {kParticipate, kUpload}) {
     for (const std::string& bytes :
-         {std::string("\xff\xff\xff\xff garbage"), std::string(), std::string(100'000, '\x0a')}) {
+         {std::string("\xff\xff\xff\xff garbage"), std::string(), std::string(1'000, '\x0a')}) {
       const absl::Status end = SendBytes(server_, method, bytes);
       EXPECT_EQ(end.code(), absl::StatusCode::kInvalidArgument) << method << " " << end;
       EXPECT_EQ(ReasonOf(end), v1::REASON_MALFORMED) << end;
@@ -169,9 +170,31 @@ TEST_F(ServerAbuseTest, GarbageIsMalformed) {
   ExpectAlive();
 }
 
+TEST_F(ServerAbuseTest, RequestsThatDoNotParseAreMalformed) {
+  const absl::Status end = SendBytes(server_, kDownload, "\xff\xff\xff\xff garbage");
+  EXPECT_EQ(end.code(), absl::StatusCode::kInvalidArgument) << end;
+  EXPECT_EQ(ReasonOf(end), v1::REASON_MALFORMED) << end;
+  ExpectAlive();
+}
+
+// Nothing that has not said whose it is gets more than this parsed.
+TEST_F(ServerAbuseTest, AFirstMessageOfMoreThanAHelloIsOversized) {
+  v1::ClientMessage hello;
+  hello.mutable_hello()->set_task_id(std::string(2000, 'x'));
+  v1::UploadRequest open;
+  open.mutable_open()->set_signature(std::string(2000, 'x'));
+  for (const auto& [method, bytes] :
+       {std::pair(kParticipate, hello.SerializeAsString()), {kUpload, open.SerializeAsString()}}) {
+    const absl::Status end = SendBytes(server_, method, bytes);
+    EXPECT_EQ(end.code(), absl::StatusCode::kInvalidArgument) << end;
+    EXPECT_EQ(ReasonOf(end), v1::REASON_OVERSIZED) << end;
+  }
+  ExpectAlive();
+}
+
 TEST_F(ServerAbuseTest, AMessageAboveTheLimitEndsTheCallBeforeItIsRead) {
-  const std::string huge(limits::kMaxMessageBytes + 1, 'x');
-  for (const char* method : {kParticipate, kUpload}) {
+  const std::string huge(2'000'001, 'x');
+  for (const char* method : {kParticipate, kUpload, kDownload}) {
     const absl::Status end = SendBytes(server_, method, huge);
     EXPECT_EQ(end.code(), absl::StatusCode::kResourceExhausted) << end;
   }
@@ -189,9 +212,11 @@ TEST_F(ServerAbuseTest, AfterABadMessageTheStreamLives) {
   EXPECT_EQ(stream.Read().refused().reason(), v1::REASON_MALFORMED);
   stream.Write(stream.Hello(TestIdentity(1), "task"));
   EXPECT_EQ(stream.Read().refused().reason(), v1::REASON_MALFORMED);
-  message.mutable_consistency_check()->set_body("x");
+  message.mutable_consistency_check()->set_survivor_root_signature("x");
   stream.Write(message);
-  EXPECT_EQ(stream.Read().refused().reason(), v1::REASON_UNSUPPORTED);
+  const v1::ServerMessage no_check = stream.Read();
+  EXPECT_EQ(no_check.refused().scope(), v1::Refused::SCOPE_MESSAGE) << no_check.DebugString();
+  EXPECT_EQ(no_check.refused().round(), v1::ROUND_CONSISTENCY_CHECK);
   message.mutable_unmasking()->set_body("x");
   stream.Write(message);
   const v1::ServerMessage refused = stream.Read();
@@ -210,11 +235,73 @@ TEST_F(ServerAbuseTest, TheNewestStreamOfAnIdentityIsServed) {
   TestStream new_stream(server_);
   new_stream.Join(TestIdentity(1), "task");
   EXPECT_EQ(new_stream.Read().offer().header(), offer.offer().header());
-  EXPECT_EQ(old_stream.Finish().code(), absl::StatusCode::kAborted);
+  const v1::ServerMessage displaced = old_stream.Read();
+  EXPECT_EQ(displaced.refused().scope(), v1::Refused::SCOPE_CLIENT) << displaced.DebugString();
+  EXPECT_EQ(displaced.refused().reason(), v1::REASON_DISPLACED);
+  EXPECT_FALSE(displaced.refused().detail().empty());
+  const absl::Status end = old_stream.Finish();
+  EXPECT_EQ(end.code(), absl::StatusCode::kAborted);
+  EXPECT_EQ(ReasonOf(end), v1::REASON_DISPLACED);
   v1::ClientMessage message;
   message.mutable_withdraw();
   new_stream.Write(message);
   EXPECT_TRUE(new_stream.Finish().ok());
+}
+
+// Two processes with one identity: the second is served, the first is told why it is not, once.
+TEST_F(ServerAbuseTest, WhoReconnectsIsNotDisplacedByItself) {
+  TestStream first(server_);
+  first.Join(TestIdentity(1), "task");
+  v1::SessionHeader header;
+  ASSERT_TRUE(header.ParseFromString(first.Read().offer().header()));
+  std::unique_ptr<TestStream> stream;
+  for (int i = 0; i < 20; ++i) {
+    auto next = std::make_unique<TestStream>(server_);
+    next->Join(TestIdentity(1), "task", header.session_id());
+    if (stream != nullptr) stream->Cancel();
+    stream = std::move(next);
+    EXPECT_TRUE(stream->Read().has_offer());
+  }
+  // The present stream hears nothing of it.
+  v1::ClientMessage message;
+  stream->Write(message);
+  EXPECT_EQ(stream->Read().refused().reason(), v1::REASON_MALFORMED);
+}
+
+// The one that was challenged last counts, not the one whose hello came last.
+TEST_F(ServerAbuseTest, AHelloOnAnOlderStreamDoesNotDisplaceANewerOne) {
+  TestStream older(server_);
+  ASSERT_TRUE(older.Read().has_challenge());
+  TestStream newer(server_);
+  newer.Join(TestIdentity(1), "task");
+  ASSERT_TRUE(newer.Read().has_offer());
+  older.Write(older.Hello(TestIdentity(1), "task"));
+  EXPECT_EQ(older.Read().refused().reason(), v1::REASON_DISPLACED);
+  v1::ClientMessage message;
+  newer.Write(message);
+  EXPECT_EQ(newer.Read().refused().reason(), v1::REASON_MALFORMED);
+}
+
+TEST_F(ServerAbuseTest, WhatComesAfterTheSessionsEndIsAnswered) {
+  TestStream stream(server_);
+  stream.Join(TestIdentity(1), "task");
+  v1::SessionHeader header;
+  ASSERT_TRUE(header.ParseFromString(stream.Read().offer().header()));
+  const auto operators = server_.Operator();
+  grpc::ClientContext context;
+  v1::AbortSessionRequest abort;
+  abort.set_session_id(header.session_id());
+  v1::Session session;
+  ASSERT_TRUE(operators->AbortSession(&context, abort, &session).ok());
+  EXPECT_EQ(stream.Read().refused().scope(), v1::Refused::SCOPE_SESSION);
+  v1::ClientMessage message;
+  message.mutable_share_keys()->set_body("late");
+  stream.Write(message);
+  const v1::ServerMessage answer = stream.Read();
+  EXPECT_EQ(answer.refused().scope(), v1::Refused::SCOPE_MESSAGE) << answer.DebugString();
+  EXPECT_EQ(answer.refused().reason(), v1::REASON_LATE);
+  EXPECT_EQ(answer.refused().round(), v1::ROUND_SHARE_KEYS);
+  EXPECT_TRUE(stream.Finish().ok());
 }
 
 TEST_F(ServerAbuseTest, StreamsThatNeverSayHelloGiveWayToOthers) {

@@ -6,16 +6,35 @@
 #include <grpcpp/generic/generic_stub.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <string>
 
+#include "absl/strings/str_cat.h"
 #include "aggregator/transport/server_testing.h"
 #include "proto/reason_status.h"
 #include "proto/rpc_error/rpc_error.h"
 
 namespace veilsum::aggregator {
 namespace {
+
+// Counts the messages of operators' calls.
+class CountingRecorder : public metrics::Recorder {
+ public:
+  void RpcMessageReceived(metrics::Method method, uint64_t bytes) override {
+    if (method != metrics::Method::kOperator) return;
+    ++received;
+    received_bytes += bytes;
+  }
+  void RpcMessageSent(metrics::Method method) override {
+    if (method == metrics::Method::kOperator) ++sent;
+  }
+
+  std::atomic<uint64_t> received{0};
+  std::atomic<uint64_t> received_bytes{0};
+  std::atomic<uint64_t> sent{0};
+};
 
 class ServerOperatorTest : public ::testing::Test {
  protected:
@@ -106,8 +125,8 @@ TEST_F(ServerOperatorTest, CreatesTasksThatFollowTheRules) {
        v1::REASON_ALREADY_EXISTS},
       {[](v1::Task& task) { task.set_task_id("No!"); }, absl::StatusCode::kInvalidArgument,
        v1::REASON_INVALID_ARGUMENT},
-      {[](v1::Task& task) { task.set_tier(v1::TIER_MALICIOUS); }, absl::StatusCode::kUnimplemented,
-       v1::REASON_UNSUPPORTED},
+      {[](v1::Task& task) { task.set_tier(v1::TIER_MALICIOUS); },
+       absl::StatusCode::kInvalidArgument, v1::REASON_INVALID_ARGUMENT},  // γ is 0.
       {[](v1::Task& task) { task.set_dropout_rate(0.9); }, absl::StatusCode::kFailedPrecondition,
        v1::REASON_INFEASIBLE_PARAMETERS},
       {[](v1::Task& task) { task.mutable_vector()->set_dimension(10'000'000); },
@@ -195,6 +214,47 @@ TEST_F(ServerOperatorTest, AWatcherOfAnEndedOrUnknownSessionIsAnswered) {
   states = stub_->WatchSession(&other, request);
   EXPECT_FALSE(states->Read(&state));
   EXPECT_EQ(ReasonOf(FromGrpcStatus(states->Finish())), v1::REASON_UNKNOWN_SESSION);
+}
+
+TEST(ServerOperatorMetricsTest, MessagesOfShortCallsAreCounted) {
+  CountingRecorder recorder;
+  TestServerOptions options;
+  options.recorder = &recorder;
+  TestServer server(options);
+  const auto stub = server.Operator();
+  v1::GetTaskRequest request;
+  v1::Task task;
+  for (const char* task_id : {"task", "none"}) {
+    grpc::ClientContext context;
+    request.set_task_id(task_id);
+    stub->GetTask(&context, request, &task);
+  }
+  EXPECT_EQ(recorder.received, 2u);
+  EXPECT_EQ(recorder.received_bytes, 12u);
+  EXPECT_EQ(recorder.sent, 1u);
+}
+
+TEST_F(ServerOperatorTest, RequestsThatDoNotParseAreMalformed) {
+  for (const char* method : {"CreateTask", "ListTasks", "GetTask", "StartSession", "ListSessions",
+                             "GetSession", "AbortSession", "WatchSession", "GetResult"}) {
+    grpc::GenericStub stub(server_.OperatorChannel());
+    grpc::ClientContext context;
+    const grpc::Slice garbage("\xff\xff\xff\xff garbage");
+    grpc::CompletionQueue queue;
+    const auto call =
+        stub.PrepareUnaryCall(&context, absl::StrCat("/veilsum.v1.OperatorService/", method),
+                              grpc::ByteBuffer(&garbage, 1), &queue);
+    call->StartCall();
+    grpc::ByteBuffer response;
+    grpc::Status status;
+    call->Finish(&response, &status, nullptr);
+    void* tag = nullptr;
+    bool ok = false;
+    queue.Next(&tag, &ok);
+    const absl::Status end = FromGrpcStatus(status);
+    EXPECT_EQ(end.code(), absl::StatusCode::kInvalidArgument) << method << " " << end;
+    EXPECT_EQ(ReasonOf(end), v1::REASON_MALFORMED) << method << " " << end;
+  }
 }
 
 // gRPC's own health service, on both listeners.

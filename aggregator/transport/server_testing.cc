@@ -84,6 +84,8 @@ TestServer::TestServer(const TestServerOptions& options) {
   server.aggregator.tasks = options.tasks;
   server.aggregator.pending_upload_bytes = options.pending_upload_bytes;
   server.max_connections = options.max_connections;
+  server.stall_time = options.stall_time;
+  server.recorder = options.recorder;
   std::set<IdentityPublicKey> members;
   for (uint32_t i = 1; i <= options.identities; ++i) {
     members.insert(TestIdentity(static_cast<uint8_t>(i)).public_key());
@@ -116,8 +118,11 @@ std::shared_ptr<grpc::Channel> TestServer::ParticipantChannel() const {
 std::unique_ptr<v1::ParticipantService::Stub> TestServer::Participant() const {
   return v1::ParticipantService::NewStub(ParticipantChannel());
 }
+std::shared_ptr<grpc::Channel> TestServer::OperatorChannel() const {
+  return Channel(server_->ports().operators, operator_);
+}
 std::unique_ptr<v1::OperatorService::Stub> TestServer::Operator() const {
-  return v1::OperatorService::NewStub(Channel(server_->ports().operators, operator_));
+  return v1::OperatorService::NewStub(OperatorChannel());
 }
 std::unique_ptr<v1::OperatorService::Stub> TestServer::NotTheOperator() const {
   return v1::OperatorService::NewStub(Channel(server_->ports().operators, stranger_));

@@ -10,6 +10,7 @@
 #include <grpcpp/client_context.h>
 #include <grpcpp/support/sync_stream.h>
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -31,6 +32,8 @@ struct TestServerOptions {
   std::vector<v1::Task> tasks = {TestTask("task", 3)};
   uint64_t pending_upload_bytes = 1 << 20;
   uint64_t max_connections = 1000;
+  std::chrono::milliseconds stall_time = kStallTime;
+  metrics::Recorder* recorder = nullptr;
   uint32_t identities = 200;  // TestIdentity 1 … this may take part.
 };
 
@@ -41,12 +44,14 @@ class TestServer {
 
   AggregatorServer& operator*() { return *server_; }
   AggregatorServer* operator->() { return server_.get(); }
+  const AggregatorServer* operator->() const { return server_.get(); }
 
   const std::string& authority_pem() const { return authority_pem_; }
   std::string participant_target() const;
   // A connection of its own each.
   std::shared_ptr<grpc::Channel> ParticipantChannel() const;
   std::unique_ptr<v1::ParticipantService::Stub> Participant() const;
+  std::shared_ptr<grpc::Channel> OperatorChannel() const;
   std::unique_ptr<v1::OperatorService::Stub> Operator() const;
   // As somebody whose certificate the server's authority has signed, but not the operator's.
   std::unique_ptr<v1::OperatorService::Stub> NotTheOperator() const;

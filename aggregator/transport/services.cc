@@ -6,6 +6,8 @@
 #include <memory>
 #include <utility>
 
+#include "aggregator/runtime/names.h"
+#include "aggregator/transport/buffers.h"
 #include "aggregator/transport/participate_stream.h"
 #include "aggregator/transport/sum_stream.h"
 #include "aggregator/transport/upload_stream.h"
@@ -15,22 +17,57 @@
 namespace veilsum::aggregator {
 namespace {
 
-// Begins a unary call; `finish` is to be called with its answer, from any thread, once.
-template <class Response>
-struct UnaryCall {
-  UnaryCall(grpc::CallbackServerContext* call, Response* response, ServiceContext& context)
-      : reactor(call->DefaultReactor()),
-        finish([reactor = reactor, response,
-                metrics = RpcMetrics(context.recorder, metrics::Method::kOperator)](
-                   absl::StatusOr<Response> answer) mutable {
-          if (answer.ok()) *response = *std::move(answer);
-          metrics.Handled(static_cast<int>(answer.status().code()));
-          reactor->Finish(ToGrpcStatus(answer.status()));
-        }) {}
+// Or nothing: MALFORMED.
+template <class Request>
+absl::StatusOr<Request> Parse(const grpc::ByteBuffer& bytes) {
+  Request request;
+  if (ParseByteBuffer(bytes, request)) return request;
+  return StatusFor(v1::REASON_MALFORMED, "the request does not parse");
+}
 
-  grpc::ServerUnaryReactor* reactor;
-  Answer<Response> finish;
-};
+// A unary call: `ask` gets the request and what to call with the answer, from any thread, once.
+template <class Request, class Response, class Ask>
+grpc::ServerUnaryReactor* AnswerUnary(grpc::CallbackServerContext* call, ServiceContext& context,
+                                      const grpc::ByteBuffer& bytes, grpc::ByteBuffer* response,
+                                      Ask ask) {
+  grpc::ServerUnaryReactor* const reactor = call->DefaultReactor();
+  RpcMetrics metrics(context.recorder, metrics::Method::kOperator);
+  metrics.Received(bytes.Length());
+  const Answer<Response> finish = [reactor, response,
+                                   metrics](const absl::StatusOr<Response>& answer) mutable {
+    if (answer.ok()) {
+      *response = ToByteBuffer(*answer);
+      metrics.Sent();
+    }
+    metrics.Handled(static_cast<int>(answer.status().code()));
+    reactor->Finish(ToGrpcStatus(answer.status()));
+  };
+  const absl::StatusOr<Request> request = Parse<Request>(bytes);
+  request.ok() ? ask(*request, finish) : finish(request.status());
+  return reactor;
+}
+
+// A sum in chunks. `fetch` gets the request and what to call with the sum.
+template <class Request, class Fetch>
+SumStream* AnswerWithSum(grpc::CallbackServerContext* call, ServiceContext& context,
+                         const grpc::ByteBuffer& bytes, metrics::Method method, StreamCount& count,
+                         Fetch fetch) {
+  RpcMetrics metrics(context.recorder, method);
+  metrics.Received(bytes.Length());
+  const absl::StatusOr<Request> request = Parse<Request>(bytes);
+  SumStream::Options options{count, "", 0};
+  if (request.ok()) {
+    options.offset = request->offset();
+    if constexpr (std::is_same_v<Request, v1::DownloadResultRequest>) {
+      options.client = request->identity();
+    }
+  }
+  return SumStream::Launch(call, context, metrics, std::move(options),
+                           [&](Answer<PackedSum> answer) {
+                             if (!request.ok()) return answer(request.status());
+                             fetch(*request, std::move(answer));
+                           });
+}
 
 }  // namespace
 
@@ -46,87 +83,88 @@ ParticipantServiceAdapter::UploadMaskedInput(grpc::CallbackServerContext* call) 
   return RawStream::Launch(std::make_shared<UploadStream>(call, context_));
 }
 
-grpc::ServerWriteReactor<v1::ResultChunk>* ParticipantServiceAdapter::DownloadResult(
-    grpc::CallbackServerContext* /*call*/, const v1::DownloadResultRequest* request) {
-  return SumStream::Launch(request->offset(), context_.executors.NewControlStrand(),
-                           RpcMetrics(context_.recorder, metrics::Method::kDownloadResult),
-                           [&](Answer<PackedSum> answer) {
-                             context_.aggregator->Download(*request, std::move(answer));
-                           });
+grpc::ServerWriteReactor<grpc::ByteBuffer>* ParticipantServiceAdapter::DownloadResult(
+    grpc::CallbackServerContext* call, const grpc::ByteBuffer* request) {
+  return AnswerWithSum<v1::DownloadResultRequest>(
+      call, context_, *request, metrics::Method::kDownloadResult, context_.downloads,
+      [this](const v1::DownloadResultRequest& parsed, Answer<PackedSum> answer) {
+        context_.aggregator->Download(parsed, std::move(answer));
+      });
 }
 
 // ---- Operators ----
 
-grpc::ServerUnaryReactor* OperatorServiceAdapter::CreateTask(grpc::CallbackServerContext* call,
-                                                             const v1::CreateTaskRequest* request,
-                                                             v1::Task* response) {
-  UnaryCall<v1::Task> unary(call, response, context_);
-  context_.aggregator->CreateTask(request->task(), std::move(unary.finish));
-  return unary.reactor;
+grpc::ServerUnaryReactor* OperatorServiceAdapter::CreateTask(Call* call, const Bytes* request,
+                                                             Bytes* response) {
+  return AnswerUnary<v1::CreateTaskRequest, v1::Task>(
+      call, context_, *request, response, [this](const auto& parsed, const auto& answer) {
+        context_.aggregator->CreateTask(parsed.task(), answer);
+      });
 }
 
-grpc::ServerUnaryReactor* OperatorServiceAdapter::ListTasks(grpc::CallbackServerContext* call,
-                                                            const v1::ListTasksRequest* /*request*/,
-                                                            v1::ListTasksResponse* response) {
-  UnaryCall<v1::ListTasksResponse> unary(call, response, context_);
-  context_.aggregator->ListTasks(std::move(unary.finish));
-  return unary.reactor;
+grpc::ServerUnaryReactor* OperatorServiceAdapter::ListTasks(Call* call, const Bytes* request,
+                                                            Bytes* response) {
+  return AnswerUnary<v1::ListTasksRequest, v1::ListTasksResponse>(
+      call, context_, *request, response, [this](const auto& /*parsed*/, const auto& answer) {
+        context_.aggregator->ListTasks(answer);
+      });
 }
 
-grpc::ServerUnaryReactor* OperatorServiceAdapter::GetTask(grpc::CallbackServerContext* call,
-                                                          const v1::GetTaskRequest* request,
-                                                          v1::Task* response) {
-  UnaryCall<v1::Task> unary(call, response, context_);
-  context_.aggregator->GetTask(request->task_id(), std::move(unary.finish));
-  return unary.reactor;
+grpc::ServerUnaryReactor* OperatorServiceAdapter::GetTask(Call* call, const Bytes* request,
+                                                          Bytes* response) {
+  return AnswerUnary<v1::GetTaskRequest, v1::Task>(
+      call, context_, *request, response, [this](const auto& parsed, const auto& answer) {
+        context_.aggregator->GetTask(parsed.task_id(), answer);
+      });
 }
 
-grpc::ServerUnaryReactor* OperatorServiceAdapter::StartSession(
-    grpc::CallbackServerContext* call, const v1::StartSessionRequest* request,
-    v1::Session* response) {
-  UnaryCall<v1::Session> unary(call, response, context_);
-  context_.aggregator->StartSession(*request, std::move(unary.finish));
-  return unary.reactor;
+grpc::ServerUnaryReactor* OperatorServiceAdapter::StartSession(Call* call, const Bytes* request,
+                                                               Bytes* response) {
+  return AnswerUnary<v1::StartSessionRequest, v1::Session>(
+      call, context_, *request, response, [this](const auto& parsed, const auto& answer) {
+        context_.aggregator->StartSession(parsed, answer);
+      });
 }
 
-grpc::ServerUnaryReactor* OperatorServiceAdapter::ListSessions(
-    grpc::CallbackServerContext* call, const v1::ListSessionsRequest* request,
-    v1::ListSessionsResponse* response) {
-  UnaryCall<v1::ListSessionsResponse> unary(call, response, context_);
-  context_.aggregator->ListSessions(*request, std::move(unary.finish));
-  return unary.reactor;
+grpc::ServerUnaryReactor* OperatorServiceAdapter::ListSessions(Call* call, const Bytes* request,
+                                                               Bytes* response) {
+  return AnswerUnary<v1::ListSessionsRequest, v1::ListSessionsResponse>(
+      call, context_, *request, response, [this](const auto& parsed, const auto& answer) {
+        context_.aggregator->ListSessions(parsed, answer);
+      });
 }
 
-grpc::ServerUnaryReactor* OperatorServiceAdapter::GetSession(grpc::CallbackServerContext* call,
-                                                             const v1::GetSessionRequest* request,
-                                                             v1::Session* response) {
-  UnaryCall<v1::Session> unary(call, response, context_);
-  context_.aggregator->GetSession(request->session_id(), std::move(unary.finish));
-  return unary.reactor;
+grpc::ServerUnaryReactor* OperatorServiceAdapter::GetSession(Call* call, const Bytes* request,
+                                                             Bytes* response) {
+  return AnswerUnary<v1::GetSessionRequest, v1::Session>(
+      call, context_, *request, response, [this](const auto& parsed, const auto& answer) {
+        context_.aggregator->GetSession(parsed.session_id(), answer);
+      });
 }
 
-grpc::ServerUnaryReactor* OperatorServiceAdapter::AbortSession(
-    grpc::CallbackServerContext* call, const v1::AbortSessionRequest* request,
-    v1::Session* response) {
-  UnaryCall<v1::Session> unary(call, response, context_);
-  context_.aggregator->AbortSession(*request, std::move(unary.finish));
-  return unary.reactor;
+grpc::ServerUnaryReactor* OperatorServiceAdapter::AbortSession(Call* call, const Bytes* request,
+                                                               Bytes* response) {
+  return AnswerUnary<v1::AbortSessionRequest, v1::Session>(
+      call, context_, *request, response, [this](const auto& parsed, const auto& answer) {
+        context_.aggregator->AbortSession(parsed, answer);
+      });
 }
 
-grpc::ServerWriteReactor<v1::Session>* OperatorServiceAdapter::WatchSession(
-    grpc::CallbackServerContext* /*call*/, const v1::GetSessionRequest* request) {
-  return WatchStream::Launch(*context_.aggregator, request->session_id(),
-                             context_.executors.NewControlStrand(),
-                             RpcMetrics(context_.recorder, metrics::Method::kWatchSession));
+grpc::ServerWriteReactor<grpc::ByteBuffer>* OperatorServiceAdapter::WatchSession(
+    Call* /*call*/, const Bytes* request) {
+  RpcMetrics metrics(context_.recorder, metrics::Method::kWatchSession);
+  metrics.Received(request->Length());
+  return WatchStream::Launch(*context_.aggregator, Parse<v1::GetSessionRequest>(*request),
+                             context_.executors.NewControlStrand(), metrics);
 }
 
-grpc::ServerWriteReactor<v1::ResultChunk>* OperatorServiceAdapter::GetResult(
-    grpc::CallbackServerContext* /*call*/, const v1::GetResultRequest* request) {
-  return SumStream::Launch(request->offset(), context_.executors.NewControlStrand(),
-                           RpcMetrics(context_.recorder, metrics::Method::kGetResult),
-                           [&](Answer<PackedSum> answer) {
-                             context_.aggregator->GetResult(*request, std::move(answer));
-                           });
+grpc::ServerWriteReactor<grpc::ByteBuffer>* OperatorServiceAdapter::GetResult(
+    Call* call, const Bytes* request) {
+  return AnswerWithSum<v1::GetResultRequest>(
+      call, context_, *request, metrics::Method::kGetResult, context_.operator_downloads,
+      [this](const v1::GetResultRequest& parsed, Answer<PackedSum> answer) {
+        context_.aggregator->GetResult(parsed, std::move(answer));
+      });
 }
 
 }  // namespace veilsum::aggregator

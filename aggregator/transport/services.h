@@ -1,9 +1,14 @@
 // SPDX-FileCopyrightText: 2026 The Veilsum Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// The two gRPC services. They translate: calls to the aggregator, its answers to statuses.
+// The two gRPC services. They translate: calls to the aggregator, its answers to statuses. All
+// messages travel as raw buffers: one message for many clients is encoded once, every byte is
+// counted, and what does not parse is answered by us, with a reason.
 #ifndef VEILSUM_AGGREGATOR_TRANSPORT_SERVICES_H_
 #define VEILSUM_AGGREGATOR_TRANSPORT_SERVICES_H_
+
+#include <grpcpp/support/byte_buffer.h>
+#include <grpcpp/support/server_callback.h>
 
 #include "aggregator/transport/service_context.h"
 #include "proto/operator.grpc.pb.h"
@@ -11,11 +16,9 @@
 
 namespace veilsum::aggregator {
 
-// Streams travel as raw buffers: one message for many clients is encoded once, and what does not
-// parse is answered by us, with a reason.
 using RawParticipantService = v1::ParticipantService::WithRawCallbackMethod_Participate<
     v1::ParticipantService::WithRawCallbackMethod_UploadMaskedInput<
-        v1::ParticipantService::WithCallbackMethod_DownloadResult<
+        v1::ParticipantService::WithRawCallbackMethod_DownloadResult<
             v1::ParticipantService::Service>>>;
 
 class ParticipantServiceAdapter final : public RawParticipantService {
@@ -27,41 +30,46 @@ class ParticipantServiceAdapter final : public RawParticipantService {
       grpc::CallbackServerContext* call) override;
   grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* UploadMaskedInput(
       grpc::CallbackServerContext* call) override;
-  grpc::ServerWriteReactor<v1::ResultChunk>* DownloadResult(
-      grpc::CallbackServerContext* call, const v1::DownloadResultRequest* request) override;
+  grpc::ServerWriteReactor<grpc::ByteBuffer>* DownloadResult(
+      grpc::CallbackServerContext* call, const grpc::ByteBuffer* request) override;
 
  private:
   ServiceContext& context_;
 };
 
-class OperatorServiceAdapter final : public v1::OperatorService::CallbackService {
+template <class Base>
+using RawTaskMethods = v1::OperatorService::WithRawCallbackMethod_CreateTask<
+    v1::OperatorService::WithRawCallbackMethod_ListTasks<
+        v1::OperatorService::WithRawCallbackMethod_GetTask<Base>>>;
+template <class Base>
+using RawSessionMethods = v1::OperatorService::WithRawCallbackMethod_StartSession<
+    v1::OperatorService::WithRawCallbackMethod_ListSessions<
+        v1::OperatorService::WithRawCallbackMethod_GetSession<
+            v1::OperatorService::WithRawCallbackMethod_AbortSession<Base>>>>;
+template <class Base>
+using RawStreamMethods = v1::OperatorService::WithRawCallbackMethod_WatchSession<
+    v1::OperatorService::WithRawCallbackMethod_GetResult<Base>>;
+using RawOperatorService =
+    RawTaskMethods<RawSessionMethods<RawStreamMethods<v1::OperatorService::Service>>>;
+
+class OperatorServiceAdapter final : public RawOperatorService {
  public:
   explicit OperatorServiceAdapter(ServiceContext& context) : context_(context) {}
 
-  grpc::ServerUnaryReactor* CreateTask(grpc::CallbackServerContext* call,
-                                       const v1::CreateTaskRequest* request,
-                                       v1::Task* response) override;
-  grpc::ServerUnaryReactor* ListTasks(grpc::CallbackServerContext* call,
-                                      const v1::ListTasksRequest* request,
-                                      v1::ListTasksResponse* response) override;
-  grpc::ServerUnaryReactor* GetTask(grpc::CallbackServerContext* call,
-                                    const v1::GetTaskRequest* request, v1::Task* response) override;
-  grpc::ServerUnaryReactor* StartSession(grpc::CallbackServerContext* call,
-                                         const v1::StartSessionRequest* request,
-                                         v1::Session* response) override;
-  grpc::ServerUnaryReactor* ListSessions(grpc::CallbackServerContext* call,
-                                         const v1::ListSessionsRequest* request,
-                                         v1::ListSessionsResponse* response) override;
-  grpc::ServerUnaryReactor* GetSession(grpc::CallbackServerContext* call,
-                                       const v1::GetSessionRequest* request,
-                                       v1::Session* response) override;
-  grpc::ServerUnaryReactor* AbortSession(grpc::CallbackServerContext* call,
-                                         const v1::AbortSessionRequest* request,
-                                         v1::Session* response) override;
-  grpc::ServerWriteReactor<v1::Session>* WatchSession(
-      grpc::CallbackServerContext* call, const v1::GetSessionRequest* request) override;
-  grpc::ServerWriteReactor<v1::ResultChunk>* GetResult(
-      grpc::CallbackServerContext* call, const v1::GetResultRequest* request) override;
+  using Unary = grpc::ServerUnaryReactor;
+  using Writer = grpc::ServerWriteReactor<grpc::ByteBuffer>;
+  using Call = grpc::CallbackServerContext;
+  using Bytes = grpc::ByteBuffer;
+
+  Unary* CreateTask(Call* call, const Bytes* request, Bytes* response) override;
+  Unary* ListTasks(Call* call, const Bytes* request, Bytes* response) override;
+  Unary* GetTask(Call* call, const Bytes* request, Bytes* response) override;
+  Unary* StartSession(Call* call, const Bytes* request, Bytes* response) override;
+  Unary* ListSessions(Call* call, const Bytes* request, Bytes* response) override;
+  Unary* GetSession(Call* call, const Bytes* request, Bytes* response) override;
+  Unary* AbortSession(Call* call, const Bytes* request, Bytes* response) override;
+  Writer* WatchSession(Call* call, const Bytes* request) override;
+  Writer* GetResult(Call* call, const Bytes* request) override;
 
  private:
   ServiceContext& context_;

@@ -4,61 +4,117 @@
 #include "aggregator/transport/sum_stream.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
 #include "aggregator/runtime/names.h"
+#include "aggregator/transport/buffers.h"
 #include "proto/limits.h"
+#include "proto/participant.pb.h"
+#include "proto/rpc_error/retry_after.h"
 #include "proto/rpc_error/rpc_error.h"
 
 namespace veilsum::aggregator {
 
-// One thing happens at a time: fetch, then write after write, then the end. So the stream needs no
-// lock, and lives exactly until gRPC is done with it.
-SumStream* SumStream::Launch(uint64_t offset, Strand strand, RpcMetrics metrics,
+SumStream::SumStream(grpc::CallbackServerContext* call, ServiceContext& service, RpcMetrics metrics,
+                     Options options)
+    : call_(call),
+      service_(service),
+      metrics_(std::move(metrics)),
+      strand_(service.executors.NewControlStrand()),
+      timer_(strand_),
+      options_(std::move(options)) {}
+
+SumStream* SumStream::Launch(grpc::CallbackServerContext* call, ServiceContext& service,
+                             RpcMetrics metrics, Options options,
                              const std::function<void(Answer<PackedSum>)>& fetch) {
-  auto* const stream = new SumStream(offset, std::move(strand), metrics);
+  const std::shared_ptr<SumStream> stream(
+      new SumStream(call, service, std::move(metrics), std::move(options)));
+  stream->self_ = stream;
   fetch([stream](absl::StatusOr<PackedSum> sum) {
-    asio::post(stream->strand_, [stream, sum = std::move(sum)] { stream->Fetched(sum); });
+    stream->Post([stream, sum = std::move(sum)] { stream->Fetched(sum); });
   });
-  return stream;
+  return stream.get();
+}
+
+void SumStream::Post(std::function<void()> work) {
+  asio::post(strand_, [self = shared_from_this(), work = std::move(work)] { work(); });
 }
 
 void SumStream::Fetched(const absl::StatusOr<PackedSum>& sum) {
+  if (end_.has_value()) return;
   if (!sum.ok()) return End(sum.status());
+  slot_.emplace(options_.count, options_.client);
+  if (!*slot_) {
+    service_.recorder.OverloadRejection(metrics::Overload::kInflight);
+    return End(WithRetryAfter(
+        StatusFor(v1::REASON_OVERLOADED,
+                  "too many downloads are under way, of this client or of all; try again shortly"),
+        absl::Seconds(1)));
+  }
   sum_ = *sum;
-  if (offset_ > sum_->size()) {
-    return End(StatusFor(v1::REASON_MALFORMED,
-                         absl::StrCat("offset: must be at most ", sum_->size(), ", is ", offset_)));
+  if (options_.offset > sum_->size()) {
+    return End(StatusFor(
+        v1::REASON_MALFORMED,
+        absl::StrCat("offset: must be at most ", sum_->size(), ", is ", options_.offset)));
   }
   WriteNext();
 }
 
 void SumStream::WriteNext() {
-  if (offset_ == sum_->size()) return End(absl::OkStatus());
-  const uint64_t size = std::min<uint64_t>(limits::kChunkBytes, sum_->size() - offset_);
-  chunk_.set_offset(offset_);
-  chunk_.set_payload(sum_->data() + offset_, size);
-  offset_ += size;
+  if (end_.has_value()) return;
+  if (options_.offset == sum_->size()) return End(absl::OkStatus());
+  const uint64_t size = std::min<uint64_t>(limits::kChunkBytes, sum_->size() - options_.offset);
+  v1::ResultChunk chunk;
+  chunk.set_offset(options_.offset);
+  chunk.set_payload(sum_->data() + options_.offset, size);
+  options_.offset += size;
+  chunk_ = ToByteBuffer(chunk);
+  writing_ = true;
+  timer_.expires_after(service_.stall_time);
+  timer_.async_wait([self = shared_from_this()](std::error_code error) {
+    // Not of a write that was over when the time was.
+    const bool over = !self->writing_ || self->timer_.expiry() > std::chrono::steady_clock::now();
+    if (error || over) return;
+    self->End(StatusFor(v1::REASON_TOO_SLOW, "the download stalled; go on from its last byte"));
+  });
   StartWrite(&chunk_);
 }
 
 void SumStream::OnWriteDone(bool ok) {
-  asio::post(strand_, [this, ok] {
+  Post([this, ok] {
+    writing_ = false;
+    timer_.cancel();
+    chunk_.Clear();
+    if (end_.has_value()) return End(*end_);
     if (!ok) return End(absl::CancelledError("the caller has gone"));
     metrics_.Sent();
     WriteNext();
   });
 }
 
+void SumStream::OnCancel() {
+  Post([this] { End(absl::CancelledError("the caller has gone")); });
+}
+
+// gRPC waits for the write that is under way: whoever does not take it is cut off.
 void SumStream::End(const absl::Status& status) {
-  end_ = status;
-  Finish(ToGrpcStatus(status));
+  if (finished_) return;
+  if (!end_.has_value()) end_ = status;
+  if (writing_) return call_->TryCancel();
+  finished_ = true;
+  timer_.cancel();
+  slot_.reset();
+  sum_.reset();
+  Finish(ToGrpcStatus(*end_));
 }
 
 void SumStream::OnDone() {
-  asio::post(strand_, [this] {
-    metrics_.Handled(static_cast<int>(end_.code()));
-    delete this;
+  Post([this] {
+    timer_.cancel();
+    metrics_.Handled(static_cast<int>(end_->code()));
+    self_.reset();
   });
 }
 

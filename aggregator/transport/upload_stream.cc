@@ -16,6 +16,13 @@
 
 namespace veilsum::aggregator {
 
+namespace {
+
+// An open is about 140 bytes.
+constexpr size_t kMaxOpenBytes = 1024;
+
+}  // namespace
+
 UploadStream::UploadStream(grpc::CallbackServerContext* context, ServiceContext& service)
     : RawStream(context, service.executors.NewControlStrand(),
                 RpcMetrics(service.recorder, metrics::Method::kUploadMaskedInput)),
@@ -28,20 +35,25 @@ void UploadStream::RefuseForNow(absl::string_view text) {
 
 void UploadStream::Begun() {
   const std::weak_ptr<UploadStream> weak = Self();
-  handshake_ = service_.handshakes.Enter([weak] {
+  handshake_.emplace(service_.handshakes.Enter(peer(), [weak] {
     const auto self = weak.lock();
     if (self == nullptr) return;
     self->Post([self] {
       if (self->upload_.session != nullptr || self->ending()) return;
       self->RefuseForNow("no upload.open came, and the room was needed; try again shortly");
     });
-  });
+  }));
   EndAfter(kHandshakeTime, absl::DeadlineExceededError(absl::StrCat(
                                "no upload.open within ", kHandshakeTime.count(), " seconds")));
   ReadNext();
 }
 
 void UploadStream::Received(grpc::ByteBuffer buffer) {
+  if (!identity_.has_value() && buffer.Length() > kMaxOpenBytes) {
+    return End(StatusFor(v1::REASON_OVERSIZED,
+                         absl::StrCat("upload: must begin with an open, which is at most ",
+                                      kMaxOpenBytes, " bytes, is ", buffer.Length())));
+  }
   v1::UploadRequest request;
   if (!ParseByteBuffer(buffer, request)) {
     return End(StatusFor(v1::REASON_MALFORMED, "upload: a message does not parse"));
@@ -75,7 +87,7 @@ void UploadStream::Open(const v1::UploadOpen& open) {
 void UploadStream::Opened(absl::StatusOr<Aggregator::OpenedUpload> opened) {
   if (ending()) return;
   if (!opened.ok()) return End(opened.status());
-  service_.handshakes.Leave(handshake_);
+  handshake_.reset();
   slot_.emplace(service_.uploads);
   if (!*slot_) {
     return RefuseForNow(absl::StrCat("the aggregator takes ", service_.uploads.most(),
@@ -128,8 +140,9 @@ void UploadStream::HalfClosed() {
 }
 
 void UploadStream::Over() {
-  service_.handshakes.Leave(handshake_);
+  handshake_.reset();
   slot_.reset();
+  LeaveThrough(service_.leaving);
   upload_ = {};
 }
 

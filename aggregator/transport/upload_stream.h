@@ -38,8 +38,8 @@ class UploadStream final : public RawStream {
   }
 
   ServiceContext& service_;
-  std::optional<StreamCount::Slot> slot_;      // From a good open on.
-  uint64_t handshake_ = 0;                     // Until then.
+  std::optional<Places::Place> handshake_;     // Until there is a good open.
+  std::optional<StreamCount::Slot> slot_;      // From then on.
   std::optional<IdentityPublicKey> identity_;  // Once opened.
   Aggregator::OpenedUpload upload_;
   bool closed_ = false;  // The client has sent its close; the receipt is due.

@@ -5,20 +5,26 @@
 
 #include <utility>
 
+#include "aggregator/transport/buffers.h"
 #include "proto/rpc_error/rpc_error.h"
 
 namespace veilsum::aggregator {
 
-WatchStream* WatchStream::Launch(Aggregator& aggregator, const std::string& session_id,
+WatchStream* WatchStream::Launch(Aggregator& aggregator,
+                                 const absl::StatusOr<v1::GetSessionRequest>& request,
                                  Strand strand, RpcMetrics metrics) {
   const std::shared_ptr<WatchStream> stream(new WatchStream(std::move(strand), metrics));
   stream->self_ = stream;
+  if (!request.ok()) {
+    stream->Post([stream, status = request.status()] { stream->End(status); });
+    return stream.get();
+  }
   const auto watcher = [stream](const SessionSnapshot& snapshot) {
     if (stream->over_) return false;
     stream->Post([stream, snapshot] { stream->Changed(snapshot); });
     return !HasEnded(*snapshot);
   };
-  aggregator.WatchSession(session_id, watcher, [stream](absl::Status status) {
+  aggregator.WatchSession(request->session_id(), watcher, [stream](absl::Status status) {
     if (status.ok()) return;
     stream->Post([stream, status] { stream->End(status); });
   });
@@ -34,7 +40,8 @@ void WatchStream::Changed(const SessionSnapshot& snapshot) {
 void WatchStream::WriteNewest() {
   writing_ = std::move(newest_);
   newest_ = nullptr;
-  StartWrite(writing_.get());
+  bytes_ = ToByteBuffer(*writing_);
+  StartWrite(&bytes_);
 }
 
 void WatchStream::OnWriteDone(bool ok) {

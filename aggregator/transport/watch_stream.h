@@ -6,22 +6,24 @@
 #ifndef VEILSUM_AGGREGATOR_TRANSPORT_WATCH_STREAM_H_
 #define VEILSUM_AGGREGATOR_TRANSPORT_WATCH_STREAM_H_
 
+#include <grpcpp/support/byte_buffer.h>
 #include <grpcpp/support/server_callback.h>
 
 #include <atomic>
 #include <memory>
 #include <optional>
-#include <string>
 
 #include "aggregator/runtime/aggregator.h"
 #include "aggregator/transport/rpc_metrics.h"
 
 namespace veilsum::aggregator {
 
-class WatchStream final : public grpc::ServerWriteReactor<v1::Session>,
+class WatchStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
                           public std::enable_shared_from_this<WatchStream> {
  public:
-  static WatchStream* Launch(Aggregator& aggregator, const std::string& session_id, Strand strand,
+  // A request that is none ends the stream with its status.
+  static WatchStream* Launch(Aggregator& aggregator,
+                             const absl::StatusOr<v1::GetSessionRequest>& request, Strand strand,
                              RpcMetrics metrics);
 
  private:
@@ -46,7 +48,8 @@ class WatchStream final : public grpc::ServerWriteReactor<v1::Session>,
   std::atomic<bool> over_{false};      // The watcher may be forgotten.
   // All below: on the strand.
   SessionSnapshot newest_;   // Not written yet.
-  SessionSnapshot writing_;  // With gRPC.
+  SessionSnapshot writing_;  // With gRPC, as
+  grpc::ByteBuffer bytes_;   // these.
   std::optional<absl::Status> end_;
   bool finished_ = false;
 };

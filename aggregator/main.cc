@@ -19,10 +19,12 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "aggregator/config/config.h"
+#include "aggregator/core_dumps.h"
 #include "aggregator/files.h"
 #include "aggregator/log.h"
 #include "aggregator/server.h"
 #include "aggregator/server_options.h"
+#include "aggregator/transport/tls_versions.h"
 #include "crypto/certificates/certificate_authority.h"
 #include "crypto/masking/kernels.h"
 #include "metrics/admin_server.h"
@@ -80,7 +82,7 @@ void ReportCertificates(metrics::Recorder& recorder, const ServerOptions& option
 
 std::string Describe(const std::optional<TlsOptions>& tls) {
   if (!tls.has_value()) return "WITHOUT TLS: anyone on the network can read and change it";
-  return tls->require_client_certificate ? "TLS, client certificate required" : "TLS";
+  return tls->require_client_certificate ? "TLS 1.3, client certificate required" : "TLS 1.3";
 }
 
 void SayWhatRuns(const Config& config, const LoadedOptions& loaded, const ServerOptions& options,
@@ -189,14 +191,27 @@ absl::StatusOr<Config> LoadConfig(CommandLine line) {
   return ParseConfig(*text, line.config_file, std::move(overrides));
 }
 
+// Before there is anything in memory that should not leave it.
+absl::Status GuardMemory(const Config& config) {
+  if (config.core_dumps) {
+    spdlog::warn("server.core_dumps: a crash may write shares and seeds to a core file");
+    return absl::OkStatus();
+  }
+  absl::Status forbidden = ForbidCoreDumps();
+  if (forbidden.ok()) spdlog::info("core dumps and debuggers: off (server.core_dumps)");
+  return forbidden;
+}
+
 absl::Status LoadAndRun(CommandLine line) {
   const absl::StatusOr<Config> config = LoadConfig(std::move(line));
   if (!config.ok()) return config.status();
   StartLog(config->log_level, config->log_format);
+  if (absl::Status guarded = GuardMemory(*config); !guarded.ok()) return guarded;
   return Run(*config);
 }
 
 int Main(int argc, char** argv) {
+  AllowOnlyTls13();
   absl::StatusOr<CommandLine> line = ParseCommandLine(argc, argv);
   if (line.ok() && (line->help || line->version)) {
     std::fputs(line->help ? kHelp : absl::StrCat("aggregator ", kVersion, "\n").c_str(), stdout);

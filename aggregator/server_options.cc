@@ -50,8 +50,11 @@ absl::StatusOr<LoadedOptions> LoadServerOptions(const Config& config) {
   options.identities = root->identities;
   options.roster_version = root->roster_version;
   options.server.aggregator.admits = std::move(root->admits);
+  options.server.aggregator.enrolment = std::move(root->enrolment);
+  options.server.aggregator.roster_version = root->roster_version;
   options.server.aggregator.tasks = config.tasks;
   options.server.aggregator.pending_upload_bytes = config.limits.pending_upload_bytes;
+  options.server.aggregator.accumulator_bytes = config.limits.accumulator_bytes;
   options.server.aggregator.max_sessions = config.limits.max_sessions;
   options.server.aggregator.kept_results = config.limits.kept_results;
   options.server.threads = config.threads;

@@ -78,6 +78,7 @@ class ConfigReader {
     table.Bool("require_client_certificate", server.require_client_certificate);
     table.Unsigned("threads", config_.threads, 0, kMostThreads);
     table.Unsigned("drain_seconds", config_.drain_seconds, 0, kMostDrainSeconds);
+    table.Bool("core_dumps", config_.core_dumps);
     if (server.address.empty()) table.Fail("address", "must be host:port");
     CheckTls(table, server);
     if (server.require_client_certificate && server.client_ca.empty()) {
@@ -146,6 +147,7 @@ class ConfigReader {
     table.Unsigned("pending_upload_bytes", limits.pending_upload_bytes, 1);
     table.Unsigned("max_connections", limits.max_connections, 1, kMostConnections);
     table.Unsigned("max_sessions", limits.max_sessions, 1, kMostSessions);
+    table.Unsigned("accumulator_bytes", limits.accumulator_bytes, 1);
     table.Unsigned("kept_results", limits.kept_results, 1, kMostSessions);
     table.Finish();
   }

@@ -38,6 +38,7 @@ struct LimitsConfig {
   uint64_t pending_upload_bytes = uint64_t{256} << 20;
   uint64_t max_connections = 12'000;
   uint64_t max_sessions = 64;
+  uint64_t accumulator_bytes = uint64_t{4} << 30;
   uint64_t kept_results = 16;
 };
 
@@ -45,6 +46,7 @@ struct Config {
   ListenerConfig server;
   uint64_t threads = 0;  // 0: one per core.
   uint64_t drain_seconds = 30;
+  bool core_dumps = false;
   ListenerConfig operator_listener;
   std::string admin_address;  // Empty: no endpoint.
   IdentitiesConfig identities;

@@ -91,6 +91,8 @@ TEST(ConfigTest, TheSampleIsGoodAndNamesOnlyDefaultsInItsComments) {
   EXPECT_EQ(full->tasks[0].SerializeAsString(), plain->tasks[0].SerializeAsString());
   EXPECT_EQ(full->limits.pending_upload_bytes, plain->limits.pending_upload_bytes);
   EXPECT_EQ(full->limits.max_connections, plain->limits.max_connections);
+  EXPECT_EQ(full->limits.accumulator_bytes, plain->limits.accumulator_bytes);
+  EXPECT_EQ(full->core_dumps, plain->core_dumps);
   EXPECT_EQ(full->operator_listener.certificate, plain->operator_listener.certificate);
 }
 

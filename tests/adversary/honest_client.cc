@@ -56,6 +56,8 @@ void HonestClient::BeginSession() {
 bool HonestClient::RestoreJournal(size_t entries) {
   const bool old_copy = entries < journal_.size();
   journal_.resize(entries);
+  said_.clear();
+  upload_.clear();
   auto restored = client::ParticipantProtocol::Create(MakeOptions());
   if (!restored.ok()) {
     end_ = restored.status();
@@ -67,8 +69,6 @@ bool HonestClient::RestoreJournal(size_t entries) {
     past_.push_back(view_);
     view_ = view_.RestoredTo(protocol_->last_outcome());
   }
-  said_.clear();
-  upload_.clear();
   ended_ = false;
   Carry(protocol_->TakeReplayed());
   return true;
@@ -122,10 +122,15 @@ void HonestClient::CarryOne(client::Send send) {
 void HonestClient::CarryOne(const client::EncodeInput& encode) {
   std::vector<float> update(encode.spec.dimension());
   for (size_t i = 0; i < update.size(); ++i) {
-    update[i] = static_cast<float>((options_.seed * 7 + i * 3 + update_version_) % 19) / 19 - 0.5f;
+    update[i] =
+        options_.value.has_value()
+            ? *options_.value
+            : static_cast<float>((options_.seed * 7 + i * 3 + update_version_) % 19) / 19 - 0.5f;
   }
   lanes_.emplace(
-      client::EncodeUpdate(update, 1, encode.spec, protocol_->rounding_seed()).value().values);
+      client::EncodeUpdate(update, options_.weight, encode.spec, protocol_->rounding_seed())
+          .value()
+          .values);
   Carry(protocol_->Step(client::InputEncoded{client::InputDigest(*lanes_)}));
 }
 

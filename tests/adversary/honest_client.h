@@ -30,8 +30,10 @@ class HonestClient {
     std::shared_ptr<const crypto::IdentityKeyPair> identity;
     client::SessionPolicy policy;
     std::optional<crypto::Digest> model_hash;
-    std::string enrolment_signature;
-    uint64_t seed = 1;  // Of session secrets and the update.
+    std::string enrolment_signature{};
+    uint64_t seed = 1;             // Of session secrets and the update.
+    std::optional<float> value{};  // Of all elements of the update, instead.
+    uint64_t weight = 1;
   };
   explicit HonestClient(Options options);
   HonestClient(const HonestClient&) = delete;
@@ -43,6 +45,8 @@ class HonestClient {
   // A new connection resumes the session: what is not acknowledged is said again.
   void Reconnect();
   void RefuseUpload(v1::Reason reason);
+  // Anything else.
+  void Take(client::Event event) { Carry(protocol_->Step(std::move(event))); }
 
   // ---- What becomes of its machine ----
 
@@ -52,6 +56,8 @@ class HonestClient {
   bool RestoreJournal(size_t entries);
   // … with all but one entry.
   bool RestartWithout(size_t entry);
+  // Another secret is found beside the journal.
+  void LoseSecret() { ++session_; }
   // The caller comes with another update from the next encoding on.
   void ChangeUpdate() { ++update_version_; }
   // The next session, with a fresh secret. What was answered stays known.

@@ -10,6 +10,7 @@
 #include "crypto/graph/parameters.h"
 #include "crypto/primitives/labels.h"
 #include "crypto/primitives/random.h"
+#include "crypto/primitives/transcript_hash.h"
 #include "crypto/transcript/bitmap.h"
 #include "crypto/transcript/transcript.h"
 #include "proto/limits.h"
@@ -25,10 +26,12 @@ std::string Bitmap(uint32_t clients, const std::set<uint32_t>& members) {
   return crypto::EncodeBitmap(bits);
 }
 
-v1::SessionHeader HeaderFor(const Cohort& cohort, uint32_t session) {
+}  // namespace
+
+v1::SessionHeader HeaderFor(const Cohort& cohort) {
   v1::SessionHeader header;
   header.set_protocol_version(limits::kProtocolVersion);
-  header.set_session_id(std::string(limits::kSessionIdBytes, static_cast<char>('a' + session)));
+  header.set_session_id(std::string(limits::kSessionIdBytes, 'a'));
   header.set_task_id(kTaskId);
   v1::VectorSpec& vector = *header.mutable_vector();
   vector.set_dimension(9);
@@ -36,7 +39,7 @@ v1::SessionHeader HeaderFor(const Cohort& cohort, uint32_t session) {
   vector.set_quantisation_bits(12);
   vector.set_max_weight(1);
   vector.set_modulus_bits(ModulusBits(cohort.clients, 1, 12).value());
-  header.set_tier(v1::TIER_MALICIOUS);
+  header.set_tier(cohort.tier);
   header.set_graph(v1::GRAPH_RULE_COMPLETE);
   header.set_corruption_rate(cohort.corruption_rate);
   header.set_min_survivors(cohort.min_survivors);
@@ -53,8 +56,6 @@ v1::SessionHeader HeaderFor(const Cohort& cohort, uint32_t session) {
   return header;
 }
 
-}  // namespace
-
 std::vector<std::shared_ptr<const crypto::IdentityKeyPair>> IdentitiesOf(const Cohort& cohort) {
   std::vector<std::shared_ptr<const crypto::IdentityKeyPair>> identities;
   for (uint32_t client = 0; client < cohort.clients; ++client) {
@@ -68,6 +69,27 @@ std::vector<std::shared_ptr<const crypto::IdentityKeyPair>> IdentitiesOf(const C
   std::sort(identities.begin(), identities.end(),
             [](const auto& a, const auto& b) { return a->public_key() < b->public_key(); });
   return identities;
+}
+
+v1::SignedMessage SignUnmasking(const crypto::IdentityKeyPair& key, const ClientView& view,
+                                const v1::Unmasking& body) {
+  std::vector<crypto::RosterSeat> roster;
+  for (const v1::Roster::Seat& seat : view.roster->seats()) {
+    crypto::RosterSeat parsed{
+        crypto::IdentityPublicKey::Parse(crypto::AsBytes(seat.identity())).value(), {}};
+    std::copy(seat.entry_hash().begin(), seat.entry_hash().end(), parsed.entry_hash.begin());
+    roster.push_back(parsed);
+  }
+  const crypto::Digest transcript = crypto::TranscriptDigest(
+      crypto::HeaderHash(crypto::AsBytes(view.header)), crypto::RosterRoot(roster));
+  v1::SignedMessage message;
+  message.set_body(body.SerializeAsString());
+  const crypto::Digest digest =
+      crypto::MessageSignatureDigest(transcript, crypto::ProtocolRound::kUnmasking,
+                                     crypto::Sha256(crypto::AsBytes(message.body())));
+  message.set_signature(
+      crypto::ToString(crypto::Sign(key, crypto::kLabelMessageSignature, digest).bytes()));
+  return message;
 }
 
 crypto::Digest ModelHash(uint8_t model) {
@@ -87,11 +109,13 @@ client::SessionPolicy PolicyFor(
 }
 
 MaliciousAggregator::MaliciousAggregator(const Cohort& cohort)
-    : header(HeaderFor(cohort, 0)), honest_(cohort.clients - cohort.corrupted) {
+    : header(HeaderFor(cohort)), honest_(cohort.clients - cohort.corrupted) {
   const auto identities = IdentitiesOf(cohort);
+  client::SessionPolicy policy = PolicyFor(identities);
+  policy.least_tier = cohort.tier;
   for (uint32_t client = 0; client < cohort.clients; ++client) {
     clients_.push_back(std::make_unique<HonestClient>(HonestClient::Options{
-        identities[client], PolicyFor(identities), ModelHash(), "", 100 * cohort.seed + client}));
+        identities[client], policy, ModelHash(), "", 100 * cohort.seed + client}));
   }
 }
 

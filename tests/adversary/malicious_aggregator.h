@@ -26,7 +26,13 @@ struct Cohort {
   uint32_t min_survivors = 4;
   double corruption_rate = 0.2;
   uint64_t seed = 1;
+  v1::Tier tier = v1::TIER_MALICIOUS;
 };
+
+// Signs an Unmasking body in the name of a client whose key the adversary has, in the session that
+// the view is of.
+v1::SignedMessage SignUnmasking(const crypto::IdentityKeyPair& key, const ClientView& view,
+                                const v1::Unmasking& body);
 
 class MaliciousAggregator {
  public:
@@ -92,6 +98,7 @@ class MaliciousAggregator {
   AdversaryKeys keys_;
 };
 
+v1::SessionHeader HeaderFor(const Cohort& cohort);
 // The identities of a cohort, ascending: what its clients' roster file names.
 std::vector<std::shared_ptr<const crypto::IdentityKeyPair>> IdentitiesOf(const Cohort& cohort);
 crypto::Digest ModelHash(uint8_t model = 1);

@@ -108,6 +108,14 @@ TEST_F(MemoryAttacks, AJournalThatWasMeddledWith) {
   EXPECT_EQ(ReasonOf(victim().end()), v1::REASON_STATE_REFUSED);
 }
 
+TEST_F(MemoryAttacks, AJournalThatDoesNotFitWhatWasSent) {
+  // As when another session's secret was kept with it: what follows would be other bytes.
+  victim().LoseSecret();
+  EXPECT_FALSE(victim().Restart());
+  EXPECT_EQ(ReasonOf(victim().end()), v1::REASON_STATE_REFUSED);
+  EXPECT_TRUE(victim().said().empty());
+}
+
 // The limit that docs/protocol.md, "What a client remembers", names: an aggregator that keeps
 // silent about what it has gets two signatures of a client whose state was put back. Even so
 // nothing comes of it while no more clients than A are treated so: they are as good as corrupted.

@@ -4,7 +4,9 @@
 #include "aggregator/cli/operator_actions.h"
 
 #include <algorithm>
+#include <fstream>
 #include <ostream>
+#include <vector>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
@@ -16,6 +18,8 @@
 #include "aggregator/cli/sum_decoder.h"
 #include "aggregator/config/task_config.h"
 #include "aggregator/files.h"
+#include "crypto/primitives/bytes.h"
+#include "crypto/primitives/transcript_hash.h"
 #include "proto/limits.h"
 #include "proto/reason_status.h"
 
@@ -26,8 +30,26 @@ absl::Status WrongUse(absl::string_view text) {
   return MakeError(absl::StatusCode::kInvalidArgument, v1::REASON_INVALID_ARGUMENT, text);
 }
 
-// "" for "".
-absl::StatusOr<std::string> ModelHash(const std::string& hex) {
+// Of a file of any size.
+absl::StatusOr<std::string> FileDigest(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::vector<char> chunk(1 << 20);
+  crypto::Sha256Hasher hasher;
+  while (file.read(chunk.data(), static_cast<std::streamsize>(chunk.size())) || file.gcount() > 0) {
+    const auto size = static_cast<size_t>(file.gcount());
+    hasher.Update(crypto::AsBytes(absl::string_view(chunk.data(), size)));
+  }
+  // A folder opens, but cannot be read.
+  if (!file.is_open() || file.bad()) {
+    return WrongUse(absl::StrCat("--model: cannot read ", path));
+  }
+  return crypto::ToString(hasher.Finish());
+}
+
+// "" where none is asked for.
+absl::StatusOr<std::string> ModelHash(const OperatorFlags& flags) {
+  if (!flags.model.empty()) return FileDigest(flags.model);
+  const std::string& hex = flags.model_hash;
   const bool digits = std::all_of(hex.begin(), hex.end(), [](char c) {
     return absl::ascii_isxdigit(static_cast<unsigned char>(c));
   });
@@ -58,10 +80,14 @@ absl::Status Watch(OperatorClient& client, const std::string& session_id,
 }
 
 // The completed session whose result is asked for.
-absl::StatusOr<v1::Session> CompletedSession(OperatorClient& client, const OperatorFlags& flags) {
+absl::StatusOr<v1::Session> CompletedSession(OperatorClient& client, const OperatorFlags& flags,
+                                             Console& console) {
   absl::StatusOr<v1::Session> session = client.FindSession(flags.session);
   if (!session.ok() || session->state() == v1::SESSION_STATE_COMPLETED) return session;
-  if (session->state() == v1::SESSION_STATE_ABORTED) return Aborted(*session);
+  if (session->state() == v1::SESSION_STATE_ABORTED) {
+    if (!flags.json()) console.err << RefusalLines(*session, session->refusals_total());
+    return Aborted(*session);
+  }
   return MakeError(absl::StatusCode::kFailedPrecondition, v1::REASON_NOT_READY,
                    absl::StrCat("session ", SessionId(*session),
                                 " has not ended yet; `veilsum session watch` waits for it"));
@@ -79,7 +105,7 @@ std::string ResultText(const v1::Session& session, const DecodedSum& sum) {
   const auto [least, most] = std::minmax_element(sum.mean.begin(), sum.mean.end());
   absl::StrAppendFormat(&text, "%s\nleast %.6g, greatest %.6g\n",
                         sum.mean.size() > kShown ? " …" : "", *least, *most);
-  return text;
+  return text + RefusalLines(session, session.refusals_total());
 }
 
 // The sum in the format that was asked for.
@@ -137,7 +163,7 @@ absl::Status ShowTask(OperatorClient& client, const OperatorFlags& flags, Consol
 }
 
 absl::Status StartSession(OperatorClient& client, const OperatorFlags& flags, Console& console) {
-  const absl::StatusOr<std::string> model_hash = ModelHash(flags.model_hash);
+  const absl::StatusOr<std::string> model_hash = ModelHash(flags);
   if (!model_hash.ok()) return model_hash.status();
   const absl::StatusOr<v1::Session> session = client.StartSession(flags.task, *model_hash);
   if (!session.ok()) return session.status();
@@ -171,7 +197,7 @@ absl::Status ShowResult(OperatorClient& client, const OperatorFlags& flags, Cons
     return WrongUse(absl::StrCat("--format ", flags.format,
                                  " is not for a terminal: give --output FILE, or redirect"));
   }
-  const absl::StatusOr<v1::Session> session = CompletedSession(client, flags);
+  const absl::StatusOr<v1::Session> session = CompletedSession(client, flags, console);
   if (!session.ok()) return session.status();
   const absl::StatusOr<std::string> packed =
       client.GetResult(session->session_id(), session->result_bytes());

@@ -19,6 +19,7 @@ struct OperatorFlags {
   std::string task;        // A task's id.
   std::string session;     // A session's id, or how it begins; empty: the newest.
   std::string model_hash;  // 64 hexadecimal digits, or empty.
+  std::string model;       // A file whose SHA-256 is the model hash, or empty.
   std::string detail;      // Of session abort.
   std::string output;      // Of session result; empty: standard output.
   std::string format = "human";

@@ -42,9 +42,14 @@ class OperatorCommands {
   void AddSessionCommands(CLI::App& session) {
     CLI::App* start = Add(session, "start", "Open a session; prints its id", StartSession);
     start->add_option("--task", flags_->task, "The task's id")->required();
-    start->add_option("--model-hash", flags_->model_hash,
-                      "SHA-256 of the model that clients train, in hexadecimal: they refuse "
-                      "another one");
+    CLI::Option* model =
+        start->add_option("--model", flags_->model,
+                          "The file of the model that clients train: they refuse a session for "
+                          "another one");
+    start
+        ->add_option("--model-hash", flags_->model_hash,
+                     "Instead of the file its SHA-256, in hexadecimal")
+        ->excludes(model);
     start->add_flag("--watch", flags_->watch, "Stay and watch it");
     CLI::App* list = Add(session, "list", "Sessions, newest first", ListSessions);
     list->add_option("--task", flags_->task, "Of this task only");

@@ -207,6 +207,12 @@ class FakeOperatorService : public v1::OperatorService::CallbackService {
     v1::Session& aborted = sessions[Id('\x0b')];
     aborted.set_abort_reason(v1::REASON_TOO_FEW_CLIENTS);
     aborted.set_abort_detail("2 clients, min_survivors is 3");
+    aborted.set_refusals_total(1);
+    v1::Refusal& refusal = *aborted.add_refusals();
+    refusal.set_identity(std::string(32, '\x77'));
+    refusal.set_round(v1::ROUND_ADVERTISE_KEYS);
+    refusal.set_reason(v1::REASON_HEADER_REFUSED);
+    refusal.set_detail("tier semi_honest; I insist on malicious");
     return sessions;
   }
 
@@ -316,6 +322,18 @@ TEST_F(OperatorCommandsTest, StartsASession) {
   const Ran json = Operate("session start --task mean --format=json --model-hash " + hash);
   EXPECT_EQ(nlohmann::json::parse(json.out)["model_hash"], hash);
   EXPECT_EQ(Operate("session start --task mean --model-hash 12").code, kWrongUse);
+  const std::string model = WriteTask("model.bin", std::string(3'000'000, 'm'));
+  const Ran of_file = Operate("session start --task mean --format json --model " + model);
+  EXPECT_EQ(nlohmann::json::parse(of_file.out)["model_hash"],
+            absl::BytesToHexString(crypto::AsStringView(
+                crypto::Sha256(crypto::AsBytes(std::string(3'000'000, 'm'))))));
+  EXPECT_EQ(Operate("session start --task mean --model " + model + " --model-hash " + hash).code,
+            kWrongUse);
+  for (const char* unreadable : {"/nonexistent", "/"}) {
+    const Ran ran = Operate(absl::StrCat("session start --task mean --model ", unreadable));
+    EXPECT_EQ(ran.code, kWrongUse);
+    EXPECT_THAT(ran.err, HasSubstr("--model: cannot read /"));
+  }
   const Ran watched = Operate("session start --task mean --watch");
   EXPECT_EQ(watched.code, kDone) << watched.err;
   EXPECT_THAT(watched.out, HasSubstr("completed"));
@@ -330,6 +348,13 @@ TEST_F(OperatorCommandsTest, WatchesUntilTheEnd) {
   EXPECT_EQ(aborted.code, kSessionAborted);
   EXPECT_THAT(aborted.err, HasSubstr("veilsum: TOO_FEW_CLIENTS: "));
   EXPECT_THAT(aborted.err, HasSubstr("2 clients, min_survivors is 3"));
+  constexpr char kWords[] =
+      "client 77777777 refused in advertise keys (HEADER_REFUSED): \"tier semi_honest; I insist on "
+      "malicious\"\n";
+  EXPECT_THAT(aborted.out, HasSubstr(kWords));
+  EXPECT_THAT(Operate("session result 0b").err, HasSubstr(kWords));
+  const Ran json = Operate("session result 0b --format json");
+  EXPECT_TRUE(nlohmann::json::accept(json.err)) << json.err;
 }
 
 TEST_F(OperatorCommandsTest, AWatchOutlivesItsConnection) {

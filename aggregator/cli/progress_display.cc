@@ -3,6 +3,7 @@
 
 #include "aggregator/cli/progress_display.h"
 
+#include <algorithm>
 #include <ostream>
 
 #include "aggregator/cli/exit_code.h"
@@ -44,13 +45,20 @@ void ProgressDisplay::ShowLines(const v1::Session& session) {
     expected_ = 0;
   }
   expected_ = session.expected();
+  console_.out << NewRefusals(session);
   if (Ended(session)) console_.out << EndText(session) << "\n";
 }
 
 void ProgressDisplay::ShowOnTerminal(const v1::Session& session) {
-  console_.out << kClearLine << SessionId(session).substr(0, 8) << "  "
+  console_.out << kClearLine << NewRefusals(session) << SessionId(session).substr(0, 8) << "  "
                << (Ended(session) ? EndText(session) : ProgressText(session));
   if (Ended(session)) console_.out << "\n";
+}
+
+std::string ProgressDisplay::NewRefusals(const v1::Session& session) {
+  const uint64_t shown = std::min(refusals_shown_, session.refusals_total());
+  refusals_shown_ = session.refusals_total();
+  return RefusalLines(session, session.refusals_total() - shown);
 }
 
 }  // namespace veilsum::aggregator::cli

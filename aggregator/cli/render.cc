@@ -84,8 +84,18 @@ std::string Table(const std::vector<std::vector<std::string>>& rows) {
   return text;
 }
 
+// Who left by its own decision is among the dropouts too.
 std::string Dropped(const v1::Session& session) {
-  return absl::StrCat(session.dropouts_size(), " dropped");
+  std::string text = absl::StrCat(session.dropouts_size(), " dropped");
+  if (session.refusals_total() != 0) {
+    absl::StrAppend(&text, ", ", session.refusals_total(), " refused");
+  }
+  return text;
+}
+
+// What a client wrote, on one line and in quotes.
+std::string Quoted(absl::string_view text) {
+  return absl::StrCat("\"", absl::StrReplaceAll(Printable(text), {{"\n", " "}, {"\"", "'"}}), "\"");
 }
 
 }  // namespace
@@ -114,6 +124,7 @@ Json TaskJson(const v1::Task& task) {
           {"masked_input", PolicyJson(task.masked_input())},
           {"consistency_check", PolicyJson(task.consistency_check())},
           {"unmasking", PolicyJson(task.unmasking())},
+          {"roster_version", task.roster_version()},
           {"sessions_started", task.sessions_started()},
           {"sessions_completed", task.sessions_completed()}};
 }
@@ -132,6 +143,13 @@ Json SessionJson(const v1::Session& session) {
                         {"reason", std::string(ReasonName(dropout.reason()))},
                         {"detail", dropout.detail()}});
   }
+  Json refusals = Json::array();
+  for (const v1::Refusal& refusal : session.refusals()) {
+    refusals.push_back({{"identity", Hex(refusal.identity())},
+                        {"phase", Spell(refusal.round())},
+                        {"reason", std::string(ReasonName(refusal.reason()))},
+                        {"detail", refusal.detail()}});
+  }
   Json included = Json::array();
   for (const std::string& identity : session.included_identities()) {
     included.push_back(Hex(identity));
@@ -147,13 +165,17 @@ Json SessionJson(const v1::Session& session) {
           {"elapsed_ms", session.elapsed_ms()},
           {"phases", phases},
           {"dropouts", dropouts},
+          {"refusals", refusals},
+          {"refusals_total", session.refusals_total()},
           {"abort_reason", std::string(ReasonName(session.abort_reason()))},
           {"abort_detail", session.abort_detail()},
           {"included", session.included()},
           {"included_identities", included},
           {"result_digest", Hex(session.result_digest())},
           {"result_bytes", session.result_bytes()},
-          {"model_hash", Hex(session.header().model_hash())}};
+          {"model_hash", Hex(session.header().model_hash())},
+          {"tier", Spell(v1::Tier_Name(session.header().tier()), "TIER_")},
+          {"roster_version", session.header().roster_version()}};
 }
 
 std::string Line(const Json& json) {
@@ -228,6 +250,20 @@ std::string EndText(const v1::Session& session) {
   }
   return absl::StrCat("aborted (", ReasonName(session.abort_reason()), ") after ",
                       Seconds(session.elapsed_ms()), ", ", Dropped(session));
+}
+
+std::string RefusalLines(const v1::Session& session, uint64_t count) {
+  constexpr size_t kShownIdentityDigits = 8;
+  std::string text;
+  const int size = session.refusals_size();
+  const int first = size - static_cast<int>(std::min<uint64_t>(count, size));
+  for (int i = first; i < size; ++i) {
+    const v1::Refusal& refusal = session.refusals(i);
+    absl::StrAppend(&text, "client ", Hex(refusal.identity()).substr(0, kShownIdentityDigits),
+                    " refused in ", Words(Spell(refusal.round())), " (",
+                    ReasonName(refusal.reason()), "): ", Quoted(refusal.detail()), "\n");
+  }
+  return text;
 }
 
 }  // namespace veilsum::aggregator::cli

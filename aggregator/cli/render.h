@@ -5,6 +5,7 @@
 #ifndef VEILSUM_AGGREGATOR_CLI_RENDER_H_
 #define VEILSUM_AGGREGATOR_CLI_RENDER_H_
 
+#include <cstdint>
 #include <nlohmann/json.hpp>
 #include <string>
 
@@ -23,12 +24,16 @@ std::string TaskText(const v1::Task& task);
 std::string TaskTable(const v1::ListTasksResponse& tasks);
 std::string SessionTable(const v1::ListSessionsResponse& sessions);
 
-// "97 of 100 masked inputs, 3 dropped, threshold 51"
+// "97 of 100 masked inputs, 3 dropped, 1 refused, threshold 51"
 std::string ProgressText(const v1::Session& session);
 // "share keys: 98 of 100 answered in 2.1 s"
 std::string PhaseText(const v1::PhaseReport& phase, uint32_t expected);
 // "completed: 97 inputs in the sum, 3 dropped, 4.2 s"; "aborted (TOO_FEW_CLIENTS) after 60.0 s, …"
 std::string EndText(const v1::Session& session);
+
+// One line each of the newest `count` refusals: "client 01020304 refused in share keys
+// (NOT_ENROLLED): "its own words"". What clients wrote is their claim, and is printed harmlessly.
+std::string RefusalLines(const v1::Session& session, uint64_t count);
 
 std::string SessionId(const v1::Session& session);
 

@@ -68,6 +68,34 @@ TEST(RenderTest, EndsSayHow) {
   EXPECT_EQ(EndText(aborted), "aborted (TOO_FEW_CLIENTS) after 4.2 s, 3 dropped");
 }
 
+void AddRefusal(v1::Session& session, char first, v1::Reason reason, const std::string& detail) {
+  v1::Refusal& refusal = *session.add_refusals();
+  refusal.set_identity(std::string(32, first));
+  refusal.set_round(v1::ROUND_ADVERTISE_KEYS);
+  refusal.set_reason(reason);
+  refusal.set_detail(detail);
+  session.set_refusals_total(session.refusals_total() + 1);
+}
+
+TEST(RenderTest, RefusalsAreInTheClientsWords) {
+  v1::Session session = Collecting();
+  AddRefusal(session, '\x0a', v1::REASON_MODEL_MISMATCH, "I trained another model");
+  AddRefusal(session, '\x0b', v1::REASON_HEADER_REFUSED, "n_min is 3, I insist on \x1b[2J\n\"5\"");
+  EXPECT_EQ(RefusalLines(session, 2),
+            "client 0a0a0a0a refused in advertise keys (MODEL_MISMATCH): \"I trained another "
+            "model\"\n"
+            "client 0b0b0b0b refused in advertise keys (HEADER_REFUSED): \"n_min is 3, I insist on "
+            "?[2J '5'\"\n");
+  EXPECT_THAT(RefusalLines(session, 1), ::testing::StartsWith("client 0b0b0b0b"));
+  EXPECT_EQ(RefusalLines(session, 0), "");
+  EXPECT_EQ(RefusalLines(session, 1'000'000), RefusalLines(session, 2));
+  EXPECT_EQ(ProgressText(session), "97 of 100 masked inputs, 3 dropped, 2 refused, threshold 51");
+  const auto json = SessionJson(session);
+  EXPECT_EQ(json["refusals_total"], 2);
+  EXPECT_EQ(json["refusals"][0]["reason"], "MODEL_MISMATCH");
+  EXPECT_EQ(json["refusals"][0]["detail"], "I trained another model");
+}
+
 TEST(RenderTest, JsonHasTheNamesOfTheConfiguration) {
   v1::Task task;
   task.set_task_id("mean");
@@ -139,6 +167,27 @@ TEST(ProgressDisplayTest, WritesOverOneLineOnATerminal) {
             "\r\x1b[K0102ff00  96 of 100 masked inputs, 3 dropped, threshold 51"
             "\r\x1b[K0102ff00  97 of 100 masked inputs, 3 dropped, threshold 51"
             "\r\x1b[K0102ff00  completed: 97 inputs in the sum, 3 dropped, 4.2 s\n");
+}
+
+TEST(ProgressDisplayTest, ShowsEachRefusalOnce) {
+  for (const bool terminal : {false, true}) {
+    std::ostringstream out;
+    Console console = {out, out, terminal};
+    ProgressDisplay display(console, false);
+    v1::Session session = Collecting();
+    AddRefusal(session, '\x0a', v1::REASON_MODEL_MISMATCH, "one");
+    display.Show(session);
+    AddRefusal(session, '\x0b', v1::REASON_MODEL_MISMATCH, "two");
+    // Of many the newest stay: the first is gone.
+    session.mutable_refusals()->erase(session.mutable_refusals()->begin());
+    display.Show(session);
+    display.Show(session);
+    const std::string shown = out.str();
+    for (const char* words : {"\"one\"\n", "\"two\"\n"}) {
+      EXPECT_NE(shown.find(words), std::string::npos) << shown;
+      EXPECT_EQ(shown.find(words), shown.rfind(words)) << shown;
+    }
+  }
 }
 
 TEST(ProgressDisplayTest, WritesAnObjectForEveryChange) {

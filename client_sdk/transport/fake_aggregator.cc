@@ -96,6 +96,12 @@ FakeAggregator::FakeAggregator() : service_(std::make_unique<Service>(this)) {
 
 FakeAggregator::~FakeAggregator() { server_->Shutdown(std::chrono::system_clock::now()); }
 
+void FakeAggregator::StopAccepting() {
+  controls_.Close();
+  uploads_.Close();
+  downloads_.Close();
+}
+
 ChannelOptions FakeAggregator::channel_options() const {
   ChannelOptions options;
   options.target = absl::StrCat("localhost:", port_);

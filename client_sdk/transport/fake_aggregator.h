@@ -162,10 +162,12 @@ class FakeAggregator {
   // To this server, over TLS, trusting its certificate authority.
   ChannelOptions channel_options() const;
 
-  // The next RPC of its kind that a client begins.
-  std::shared_ptr<Control> AcceptControl() { return *controls_.Take(); }
-  std::shared_ptr<Upload> AcceptUpload() { return *uploads_.Take(); }
-  std::shared_ptr<ServedDownload> AcceptDownload() { return *downloads_.Take(); }
+  // The next RPC of its kind that a client begins; null after StopAccepting.
+  std::shared_ptr<Control> AcceptControl() { return controls_.Take().value_or(nullptr); }
+  std::shared_ptr<Upload> AcceptUpload() { return uploads_.Take().value_or(nullptr); }
+  std::shared_ptr<ServedDownload> AcceptDownload() { return downloads_.Take().value_or(nullptr); }
+  // For threads of a test that wait for RPCs.
+  void StopAccepting();
 
   // RPCs of every kind that clients have begun.
   int calls() const { return calls_; }

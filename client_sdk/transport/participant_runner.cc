@@ -18,10 +18,10 @@ absl::StatusOr<std::shared_ptr<ParticipantRunner>> ParticipantRunner::Create(
     RunnerOptions options) {
   if (options.identity == nullptr) return absl::InvalidArgumentError("identity: must be there");
   if (options.store == nullptr) options.store = std::make_shared<MemorySessionStore>();
-  absl::StatusOr<SessionRecord> opened =
-      SessionRecord::Open({options.store, options.task_id, options.identity->public_key(),
-                           options.model_hash, options.sessions_per_day, options.now},
-                          std::move(options.session_secret));
+  absl::StatusOr<SessionRecord> opened = SessionRecord::Open(
+      {std::move(options.store), options.task_id, options.identity->public_key(),
+       options.model_hash, options.sessions_per_day, options.now},
+      std::move(options.session_secret));
   if (!opened.ok()) return opened.status();
   const auto record = std::make_shared<SessionRecord>(*std::move(opened));
   ParticipantOptions wanted{options.identity.get(), record->TakeSecret()};

@@ -230,6 +230,57 @@ TEST_F(ParticipantRunnerTest, WeakerHeaderIsRefusedWithAWithdraw) {
   EXPECT_EQ(ReasonOf(Outcome()), v1::REASON_HEADER_REFUSED);
 }
 
+void ExpectDisplaced(const absl::Status& status) {
+  EXPECT_EQ(status.code(), absl::StatusCode::kAborted);
+  EXPECT_EQ(ReasonOf(status), v1::REASON_DISPLACED);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("another client with the same identity"));
+}
+
+TEST_F(ParticipantRunnerTest, DisplacedInASessionIsFinal) {
+  Start(Options());
+  const auto control = aggregator_.Greet();
+  control->Send(Offer(header_));
+  ASSERT_TRUE(control->Receive()->has_advertise_keys());
+  control->Send(Refusal(v1::Refused::SCOPE_CLIENT, v1::REASON_DISPLACED));
+  ExpectDisplaced(Outcome());
+  EXPECT_EQ(aggregator_.calls(), 1);
+}
+
+TEST_F(ParticipantRunnerTest, DisplacedWhileWaitingIsFinal) {
+  Start(Options());
+  aggregator_.Greet()->Send(Refusal(v1::Refused::SCOPE_MESSAGE, v1::REASON_DISPLACED));
+  ExpectDisplaced(Outcome());
+  EXPECT_EQ(aggregator_.calls(), 1);
+}
+
+TEST_F(ParticipantRunnerTest, StreamThatEndsAsDisplacedIsFinal) {
+  Start(Options());
+  const auto control = aggregator_.Greet();
+  control->Send(Offer(header_));
+  ASSERT_TRUE(control->Receive()->has_advertise_keys());
+  control->End(MakeError(absl::StatusCode::kAborted, v1::REASON_DISPLACED, "you are two"));
+  ExpectDisplaced(Outcome());
+  EXPECT_EQ(aggregator_.calls(), 1);
+}
+
+TEST_F(ParticipantRunnerTest, SilentButConnectedAggregatorIsGivenUp) {
+  v1::SessionHeader header = header_;
+  for (const auto set :
+       {&v1::PhaseDeadlines::set_advertise_keys_ms, &v1::PhaseDeadlines::set_share_keys_ms,
+        &v1::PhaseDeadlines::set_masked_input_ms, &v1::PhaseDeadlines::set_consistency_check_ms,
+        &v1::PhaseDeadlines::set_unmasking_ms}) {
+    (header.mutable_deadlines()->*set)(1);
+  }
+  RunnerOptions options = Options();
+  options.session_slack = absl::Milliseconds(1);
+  Start(std::move(options));
+  const auto control = aggregator_.Greet();
+  control->Send(Offer(header));
+  const absl::Status status = Outcome();
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("is connected"));
+}
+
 struct FinalRefusal {
   v1::Reason reason;
   absl::StatusCode code;

@@ -20,14 +20,6 @@
 namespace veilsum::client {
 namespace {
 
-absl::Duration SumOf(const v1::PhaseDeadlines& deadlines) {
-  return absl::Milliseconds(deadlines.advertise_keys_ms()) +
-         absl::Milliseconds(deadlines.share_keys_ms()) +
-         absl::Milliseconds(deadlines.masked_input_ms()) +
-         absl::Milliseconds(deadlines.consistency_check_ms()) +
-         absl::Milliseconds(deadlines.unmasking_ms());
-}
-
 RunnerProgress::Stage StageOf(v1::Round round) {
   switch (round) {
     case v1::ROUND_SHARE_KEYS:
@@ -41,33 +33,6 @@ RunnerProgress::Stage StageOf(v1::Round round) {
     default:
       return RunnerProgress::Stage::kAdvertiseKeys;
   }
-}
-
-// How the operator is told. The caller gets the whole status; it may name its weight, its vector or
-// its directories.
-CancelRequested WithdrawalFor(const absl::Status& status) {
-  const v1::Reason reason = ReasonOf(status);
-  switch (reason) {
-    case v1::REASON_UNSPECIFIED:
-    case v1::REASON_CANCELLED:
-      return {};
-    case v1::REASON_BUDGET_SPENT:
-      return {reason, std::string(status.message())};
-    case v1::REASON_STATE_REFUSED:
-      return {reason, "the client's saved state does not allow it to go on"};
-    case v1::REASON_INVALID_ARGUMENT:
-      return {reason, "the caller's update does not fit the session"};
-    default:
-      return {reason, "the client gave up"};
-  }
-}
-
-// Says what REASON_DISPLACED means here, whoever reported it.
-absl::Status Explain(absl::Status status) {
-  if (ReasonOf(status) != v1::REASON_DISPLACED) return status;
-  return MakeError(absl::StatusCode::kAborted, v1::REASON_DISPLACED,
-                   "another client with the same identity has connected, and this one is out of "
-                   "the session; run one client for each identity");
 }
 
 }  // namespace
@@ -96,19 +61,6 @@ void SessionDriver::Cancel() {
   });
 }
 
-template <class Work, class Next>
-void SessionDriver::OnPool(Work work, Next next) {
-  ++tasks_on_pool_;
-  asio::post(*options_.pool, [self = shared_from_this(), work = std::move(work),
-                              next = std::move(next)]() mutable {
-    auto result = work();
-    asio::post(self->strand_, [self, next = std::move(next), result = std::move(result)]() mutable {
-      --self->tasks_on_pool_;
-      next(std::move(result));
-    });
-  });
-}
-
 CallContext SessionDriver::Context(uint64_t backoff) const {
   return {strand_, stub_, options_.backoff_seed + backoff};
 }
@@ -120,8 +72,8 @@ void SessionDriver::Begin() {
   ArmTimeout();
   link_ = MakeLink();
   Report(RunnerProgress::Stage::kConnecting, 0, 0);
-  // An unfinished session goes on where it stopped.
-  if (CallerFits()) Carry(protocol_.TakeReplayed());
+  take_up_ = !protocol_.session_id().empty();
+  if (take_up_) ArmSessionTimer(LongestSession(), false);
   if (!outcome_.has_value()) link_->Start();
 }
 
@@ -158,7 +110,11 @@ std::optional<v1::ClientMessage> SessionDriver::MakeHello(const v1::Challenge& c
 }
 
 void SessionDriver::Established() {
-  if (!protocol_.session_id().empty()) Step(Reconnected{});
+  if (protocol_.session_id().empty()) return;
+  // The session of an earlier process goes on where it stopped. Not before there is somebody to
+  // tell if it cannot.
+  if (std::exchange(take_up_, false) && CallerFits()) Carry(protocol_.TakeReplayed());
+  Step(Reconnected{});
 }
 
 bool SessionDriver::PassIncomingHook(v1::ServerMessage& message) {
@@ -197,7 +153,7 @@ bool SessionDriver::CallerFits() {
   if (caller_checked_ || protocol_.finished() || protocol_.session_id().empty()) return true;
   caller_checked_ = true;
   const v1::SessionHeader& header = protocol_.header();
-  ArmSessionTimer(SumOf(header.deadlines()) + options_.session_slack, false);
+  ArmSessionTimer(LongestSession(), false);
   absl::Status fits = CheckUpdate(options_.update, options_.weight, header.vector());
   if (!fits.ok()) GiveUp(std::move(fits));
   return fits.ok();
@@ -401,90 +357,6 @@ void SessionDriver::Suffer(Fault fault) {
   if (link_ != nullptr) link_->Cut();
   if (uploader_ != nullptr) uploader_->Cut();
   if (downloader_ != nullptr) downloader_->Cut();
-}
-
-// ---- Time and the end ----
-
-void SessionDriver::ArmTimeout() {
-  if (options_.timeout == absl::InfiniteDuration()) return;
-  timeout_timer_.expires_after(absl::ToChronoNanoseconds(options_.timeout));
-  timeout_timer_.async_wait([self = shared_from_this()](const asio::error_code& error) {
-    if (error) return;
-    self->GiveUp(absl::DeadlineExceededError(absl::StrCat(
-        "no result within the timeout of ", absl::FormatDuration(self->options_.timeout),
-        self->last_trouble_.ok() ? "" : "; last trouble: ", self->last_trouble_.message())));
-  });
-}
-
-void SessionDriver::ArmSessionTimer(absl::Duration delay, bool last) {
-  session_timer_.expires_after(absl::ToChronoNanoseconds(delay));
-  session_timer_.async_wait([self = shared_from_this(), last](const asio::error_code& error) {
-    if (error || self->outcome_.has_value()) return;
-    const bool connected = self->link_->established();
-    // As long as the aggregator is there, it should say itself when the session is over.
-    if (connected && !last) {
-      return self->ArmSessionTimer(SumOf(self->protocol_.header().deadlines()), true);
-    }
-    self->GiveUp(absl::UnavailableError(
-        connected ? "the aggregator is connected, but did not end the session within twice its "
-                    "deadlines"
-                  : absl::StrCat("the aggregator was gone until after the session's deadlines: ",
-                                 self->last_trouble_.message())));
-  });
-}
-
-void SessionDriver::Report(RunnerProgress::Stage stage, uint64_t done, uint64_t total,
-                           std::string detail) {
-  if (options_.on_progress == nullptr || outcome_.has_value()) return;
-  options_.on_progress({stage, done, total, std::move(detail)});
-}
-
-void SessionDriver::GiveUp(absl::Status status) {
-  if (outcome_.has_value()) return;
-  effects_.clear();  // What has not left yet never will.
-  if (!protocol_.finished()) {
-    for (Effect& effect : protocol_.Step(WithdrawalFor(status))) {
-      if (auto* send = std::get_if<Send>(&effect)) Carry(std::move(*send));
-    }
-  }
-  Settle(std::move(status), true);
-}
-
-void SessionDriver::Settle(absl::StatusOr<RunnerResult> outcome, bool politely) {
-  if (outcome_.has_value()) return;
-  if (!outcome.ok()) outcome = Explain(outcome.status());
-  if (!record_->read_error().ok()) outcome = record_->read_error();
-  outcome_ = std::move(outcome);
-  erase_ = politely;
-  effects_.clear();
-  timeout_timer_.cancel();
-  session_timer_.cancel();
-  resend_timer_.cancel();
-  if (uploader_ != nullptr) uploader_->Stop();
-  if (downloader_ != nullptr) downloader_->Stop();
-  if (link_ != nullptr) {
-    link_->Close(politely);
-  } else {
-    CompleteIfIdle();
-  }
-}
-
-void SessionDriver::CompleteIfIdle() {
-  if (!outcome_.has_value() || link_ != nullptr || uploader_ != nullptr || downloader_ != nullptr ||
-      tasks_on_pool_ > 0 || done_ == nullptr) {
-    return;
-  }
-  if (std::exchange(erase_, false)) {
-    return OnPool([record = record_] { return record->End(); },
-                  [this](absl::Status ended) {
-                    if (!ended.ok() && outcome_->ok()) outcome_ = std::move(ended);
-                    CompleteIfIdle();
-                  });
-  }
-  // Not from below the objects that die with this one.
-  asio::post(strand_, [self = std::move(self_), done = std::exchange(done_, nullptr)] {
-    done(*std::move(self->outcome_));
-  });
 }
 
 }  // namespace veilsum::client

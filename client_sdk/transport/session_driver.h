@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -74,6 +75,8 @@ class SessionDriver final : public ParticipantRunner,
   void Suffer(Fault fault);
 
   void ArmTimeout();
+  // By the header, and some more.
+  absl::Duration LongestSession() const;
   // `last`: then the session is given up even if the aggregator is there.
   void ArmSessionTimer(absl::Duration delay, bool last);
   void Report(RunnerProgress::Stage stage, uint64_t done, uint64_t total, std::string detail = "");
@@ -107,6 +110,7 @@ class SessionDriver final : public ParticipantRunner,
   asio::steady_timer resend_timer_;
   int tasks_on_pool_ = 0;
 
+  bool take_up_ = false;  // What the journal's replay left to do.
   bool caller_checked_ = false;
   std::shared_ptr<const crypto::LaneVector> input_;
   double fraction_clipped_ = 0;
@@ -116,6 +120,19 @@ class SessionDriver final : public ParticipantRunner,
   bool erase_ = false;  // Before completing.
   std::shared_ptr<SessionDriver> self_;
 };
+
+template <class Work, class Next>
+void SessionDriver::OnPool(Work work, Next next) {
+  ++tasks_on_pool_;
+  asio::post(*options_.pool, [self = shared_from_this(), work = std::move(work),
+                              next = std::move(next)]() mutable {
+    auto result = work();
+    asio::post(self->strand_, [self, next = std::move(next), result = std::move(result)]() mutable {
+      --self->tasks_on_pool_;
+      next(std::move(result));
+    });
+  });
+}
 
 }  // namespace veilsum::client
 

@@ -58,6 +58,9 @@ class SessionRecord {
   // Erases the session, if it was begun.
   absl::Status End();
 
+  // Lets go of the store. Nothing else may be called after.
+  void Close() { options_.store = nullptr; }
+
  private:
   SessionRecord(Options options, SavedSession session, bool begun)
       : options_(std::move(options)), session_(std::move(session)), begun_(begun) {}

@@ -113,7 +113,9 @@ struct ClientOptions {
   // aggregator may have it answer a second time for the same model, and subtract the two sums.
   std::string state_directory{};
 
-  // Who may vouch for the aggregator's certificate; empty: the system's authorities.
+  // Who may vouch for the aggregator's certificate; empty: the system's authorities. Veilsum's
+  // aggregator speaks TLS 1.3 alone. gRPC has no option for a client to insist on that; in the
+  // environment, GRPC_SSL_CIPHER_SUITES=PSK-AES256-GCM-SHA384 leaves TLS 1.2 nothing to agree on.
   std::string root_certificates_pem{};
   // For aggregators that ask for a TLS certificate of the client; both or none.
   std::string client_certificate_pem{};

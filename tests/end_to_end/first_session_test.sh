@@ -2,37 +2,18 @@
 # SPDX-FileCopyrightText: 2026 The Veilsum Authors
 # SPDX-License-Identifier: Apache-2.0
 #
-# The README's first session, as a new user runs it: init, a real aggregator, three clients; then
-# what an operator looks at, and a SIGTERM.
+# The README's first session, as a new user runs it, in the malicious tier: init, a real aggregator,
+# three clients; then what an operator looks at, who is refused, who refuses, and a SIGTERM.
 set -uo pipefail
 
+source "$(dirname "$0")/processes.sh"
 aggregator=$PWD/$1 veilsum=$PWD/$2 client=$PWD/$3
 cd "$TEST_TMPDIR"
 trap 'kill -9 $(jobs -p) 2>/dev/null' EXIT
 
-fail() {
-  echo "FAIL: $1"
-  tail -n 30 ./*.log
-  exit 1
-}
-
-# until_true DESCRIPTION COMMAND...: polls, since processes tell nobody when they are ready.
-until_true() {
-  local what=$1
-  shift
-  for _ in $(seq 600); do
-    "$@" >/dev/null 2>&1 && return
-    read -rt 0.1 <> <(:)
-  done
-  fail "$what did not happen within a minute"
-}
-
-free_port() {
-  /usr/bin/python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
-}
-
 "$veilsum" init first --clients=3 > init.log 2>&1 || fail "veilsum init"
 [ "$(stat -c %a first/clients/client-01/identity.pem)" = 600 ] || fail "a private key that others can read"
+[ -s first/clients/client-01/roster.toml ] || fail "a client that must believe the aggregator"
 "$veilsum" init first --clients=3 > again.log 2>&1 && fail "init overwrote a folder"
 
 server=$(free_port) operator=$(free_port) admin=$(free_port)
@@ -60,6 +41,9 @@ operate task list > task.log || fail "task list"
 grep -q example task.log || fail "the task is not listed"
 operate session list > session.log || fail "session list"
 grep -qi completed session.log || fail "no completed session is listed"
+operate session watch --format json > session.json || fail "session watch"
+grep -q '"tier":"malicious","roster_version":1' session.json || fail "another tier: $(cat session.json)"
+grep -q '"phase":"consistency_check","answered":3' session.json || fail "nobody signed the survivors"
 operate session result --format csv > result.csv || fail "session result"
 grep -q '0.[12]' result.csv || fail "the result holds no mean"
 
@@ -70,12 +54,24 @@ grep -q '^secagg_sessions_total{outcome="completed",reason="none"} 1' metrics.tx
 curl --fail --silent http://127.0.0.1:"$admin"/healthz > healthz.txt || fail "not healthy"
 
 # A good certificate is not enough: the identity must be on the roster.
-"$veilsum" init stranger --clients=2 > stranger.log 2>&1 || fail "second init"
+"$veilsum" init stranger --clients=3 > stranger.log 2>&1 || fail "second init"
 cp -r first/clients/client-01 intruder
-cp -f stranger/clients/client-01/identity.pem intruder/
+cp -f stranger/clients/client-01/{identity.pem,roster.toml} intruder/
+rm -rf intruder/state
 "$client" 127.0.0.1:"$server" first/tls/authority.pem intruder example 1000 0.5 > refused.log 2>&1 &&
   fail "a stranger took part"
 grep -q NOT_A_MEMBER refused.log || fail "a stranger was refused for another reason"
+
+# A client that believes in another roster refuses, and the operator reads why.
+"$veilsum" enroll roster first/clients/client-01/roster.toml --revoke client-03 > roster.log 2>&1 ||
+  fail "enroll roster"
+"$client" 127.0.0.1:"$server" first/tls/authority.pem first/clients/client-01 example 1000 0.5 > other.log 2>&1 &&
+  fail "a client took part in sessions of another roster than its own"
+grep -q "HEADER_REFUSED.*roster_version" other.log || fail "it refused for another reason: $(cat other.log)"
+operate session watch > watch.log 2>&1 &
+until_true "a refusal on the operator's screen" grep -q 'refused in advertise keys (HEADER_REFUSED): "' watch.log
+session=$(operate session list --format json | grep -o '"id":"[0-9a-f]*"' | head -n 1 | cut -d '"' -f 4)
+operate session abort "$session" > abort.log 2>&1 || fail "session abort"
 
 kill -TERM "$pid"
 wait "$pid"

@@ -63,8 +63,7 @@ class Client:
         require(good, Reason.UNSUPPORTED, f"{name} out of order")
 
     def refused(self, refused):
-        scope_message = 1
-        if refused.scope == scope_message:
+        if refused.scope == 1:  # SCOPE_MESSAGE
             return []
         return self.finish(refused.reason)
 
@@ -220,7 +219,7 @@ class Client:
         encoded = wire.encode("UploadOpen", opening), wire.encode("UploadClose", closing)
         return ("upload", encoded[0], packed, encoded[1])
 
-    # --- Rounds 3 and 4 --------------------------------------------------------------------------
+    # --- Rounds 3 and 4, and the result ---------------------------------------------------------
 
     def survivor_set(self, message):
         bad, own = Reason.SURVIVORS_REFUSED, self.position
@@ -266,8 +265,6 @@ class Client:
             revealed.append(wire.message("RevealedShare", owner=owner, **share))
         self.held = self.own_share = None
         return self.signed(4, wire.encode("Unmasking", {"shares": revealed}))
-
-    # --- The result ------------------------------------------------------------------------------
 
     def session_result(self, result):
         bad = Reason.RESULT_REFUSED

@@ -181,7 +181,7 @@ void SessionRuntime::CarryOut(ClientRefused& effect) {
 void SessionRuntime::LogRefusals() {
   const uint64_t refusals = view_.present().refusals_total();
   if (refusals <= std::max(kLoggedRefusals, refusals_told_)) return;
-  spdlog::warn("{}: {} clients have refused it so far; `veilsum session show` lists the last ones",
+  spdlog::warn("{}: {} clients have refused it so far; `veilsum session watch` shows the last ones",
                Label(), refusals);
   refusals_told_ = refusals;
 }

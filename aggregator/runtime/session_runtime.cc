@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "aggregator/runtime/body_size.h"
 #include "aggregator/runtime/names.h"
 #include "crypto/primitives/labels.h"
 #include "crypto/transcript/transcript.h"
@@ -142,12 +143,20 @@ void SessionRuntime::Receive(const IdentityPublicKey& identity, ConnectionPtr co
 std::optional<Event> SessionRuntime::EventFor(const IdentityPublicKey& identity,
                                               v1::ClientMessage& message) {
   absl::Status refusal = StatusFor(v1::REASON_MALFORMED, "an empty message");
+  // A refusal without a round is one of the Hello: the client would leave.
+  v1::Round round = RoundOf(phase_);
   switch (message.message_case()) {
     case v1::ClientMessage::kAdvertiseKeys:
       return AdvertiseKeysReceived{identity, std::move(*message.mutable_advertise_keys())};
     case v1::ClientMessage::kShareKeys:
+      round = v1::ROUND_SHARE_KEYS;
+      refusal = CheckBody(message.share_keys());
+      if (!refusal.ok()) break;
       return ShareKeysReceived{identity, std::move(*message.mutable_share_keys())};
     case v1::ClientMessage::kUnmasking:
+      round = v1::ROUND_UNMASKING;
+      refusal = CheckBody(message.unmasking());
+      if (!refusal.ok()) break;
       return UnmaskingReceived{identity, std::move(*message.mutable_unmasking())};
     case v1::ClientMessage::kWithdraw:
       refusal = WithReason(v1::ValidateWithdraw(message.withdraw()), v1::REASON_MALFORMED);
@@ -161,12 +170,19 @@ std::optional<Event> SessionRuntime::EventFor(const IdentityPublicKey& identity,
     case v1::ClientMessage::MESSAGE_NOT_SET:
       break;
   }
-  services_.recorder.Message(RoundOf(phase_), metrics::MessageResult::kMalformed);
+  services_.recorder.Message(round, ReasonOf(refusal) == v1::REASON_OVERSIZED
+                                        ? metrics::MessageResult::kOversized
+                                        : metrics::MessageResult::kMalformed);
   v1::ServerMessage answer = RefusedMessage(v1::Refused::SCOPE_MESSAGE, refusal);
-  // A refusal without a round is one of the Hello: the client would leave.
-  answer.mutable_refused()->set_round(RoundOf(phase_));
+  answer.mutable_refused()->set_round(round);
   SendTo(identity, answer);
   return std::nullopt;
+}
+
+// Before the roster is closed nobody parses a body.
+absl::Status SessionRuntime::CheckBody(const v1::SignedMessage& message) const {
+  const SessionProtocol::Shape shape = protocol_.shape();
+  return shape.clients == 0 ? absl::OkStatus() : CheckBodySize(message.body(), shape.degree);
 }
 
 void SessionRuntime::Detach(const IdentityPublicKey& identity, ConnectionPtr connection) {

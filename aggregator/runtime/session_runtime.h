@@ -136,6 +136,7 @@ class SessionRuntime : public std::enable_shared_from_this<SessionRuntime> {
   void CarryOut(Finished& effect);
 
   std::optional<Event> EventFor(const IdentityPublicKey& identity, v1::ClientMessage& message);
+  absl::Status CheckBody(const v1::SignedMessage& message) const;
   void Attach(const IdentityPublicKey& identity, ConnectionPtr connection);
   bool IsAttached(const IdentityPublicKey& identity, const ConnectionPtr& connection) const;
   void SendTo(const IdentityPublicKey& identity, const v1::ServerMessage& message);

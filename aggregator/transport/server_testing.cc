@@ -84,6 +84,8 @@ TestServer::TestServer(const TestServerOptions& options) {
   server.aggregator.tasks = options.tasks;
   server.aggregator.pending_upload_bytes = options.pending_upload_bytes;
   server.max_connections = options.max_connections;
+  server.aggregator.roster_version = options.roster_version;
+  server.aggregator.enrolment = options.enrolment;
   server.stall_time = options.stall_time;
   server.recorder = options.recorder;
   std::set<IdentityPublicKey> members;
@@ -108,6 +110,8 @@ std::shared_ptr<grpc::Channel> TestServer::Channel(int port, const Credentials& 
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
   arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
+  // What is not read stays with the server, but for the 64 KB of HTTP/2.
+  arguments.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);
   return grpc::CreateCustomChannel(absl::StrCat("127.0.0.1:", port), grpc::SslCredentials(tls),
                                    arguments);
 }

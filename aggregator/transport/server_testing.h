@@ -33,6 +33,8 @@ struct TestServerOptions {
   uint64_t pending_upload_bytes = 1 << 20;
   uint64_t max_connections = 1000;
   std::chrono::milliseconds stall_time = kStallTime;
+  uint64_t roster_version = 0;
+  Enrolment enrolment = nullptr;
   metrics::Recorder* recorder = nullptr;
   uint32_t identities = 200;  // TestIdentity 1 … this may take part.
 };

@@ -8,16 +8,13 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <memory>
-#include <mutex>
-#include <string>
-#include <utility>
 
 #include "absl/types/span.h"
 #include "aggregator/runtime/aggregator.h"
 #include "aggregator/runtime/executors.h"
 #include "aggregator/transport/places.h"
+#include "aggregator/transport/stream_count.h"
 #include "metrics/recorder.h"
 
 namespace veilsum::aggregator {
@@ -32,65 +29,6 @@ inline constexpr std::chrono::seconds kStallTime{60};
 // Streams that are over wait in these places until their client has taken the last word. Of each,
 // one message may be in memory.
 inline constexpr uint64_t kLeavingStreams = 1024;
-
-// Counts streams of one kind.
-class StreamCount {
- public:
-  explicit StreamCount(uint64_t most, uint64_t most_per_client = ~uint64_t{0})
-      : most_(most), most_per_client_(most_per_client) {}
-
-  // Taken while it lives; false where all are, or all of this client's.
-  class Slot {
-   public:
-    explicit Slot(StreamCount& count, std::string client = "")
-        : count_(&count), client_(std::move(client)), taken_(count.Add(client_)) {}
-    Slot(Slot&& other) noexcept
-        : count_(std::exchange(other.count_, nullptr)),
-          client_(std::move(other.client_)),
-          taken_(other.taken_) {}
-    Slot& operator=(Slot&&) = delete;
-    ~Slot() {
-      if (count_ != nullptr && taken_) count_->Remove(client_);
-    }
-    explicit operator bool() const { return taken_; }
-
-   private:
-    StreamCount* count_;
-    std::string client_;
-    bool taken_;
-  };
-
-  uint64_t open() const {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    return open_;
-  }
-  uint64_t most() const { return most_; }
-
- private:
-  bool Add(const std::string& client) {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    if (open_ >= most_) return false;
-    if (!client.empty()) {
-      uint64_t& of_client = by_client_[client];
-      if (of_client >= most_per_client_) return false;
-      ++of_client;
-    }
-    ++open_;
-    return true;
-  }
-  void Remove(const std::string& client) {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    --open_;
-    const auto found = by_client_.find(client);
-    if (found != by_client_.end() && --found->second == 0) by_client_.erase(found);
-  }
-
-  const uint64_t most_;
-  const uint64_t most_per_client_;
-  mutable std::mutex mutex_;
-  uint64_t open_ = 0;
-  std::map<std::string, uint64_t> by_client_;
-};
 
 struct ServiceContext {
   std::shared_ptr<Aggregator> aggregator;

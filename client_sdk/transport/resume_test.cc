@@ -388,7 +388,7 @@ TEST(ResumeTest, BudgetIsCountedByTheInjectedClock) {
     RunnerOptions options = RestartedOptions(session, store);
     options.sessions_per_day = 1;
     options.now = [&now] { return now; };
-    options.hooks = KilledAt(Moment::kAfterSend, v1::ROUND_ADVERTISE_KEYS);
+    options.hooks = KilledAt(Moment::kBeforeSend, v1::ROUND_ADVERTISE_KEYS);
     const absl::Status status = session.Run(std::move(options)).status();
     EXPECT_TRUE(store->End("test-task").ok());
     OfferAnother(session);

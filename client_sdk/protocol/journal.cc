@@ -13,24 +13,6 @@
 #include "proto/limits.h"
 
 namespace veilsum::client {
-namespace {
-
-bool IsRemembered(const v1::ServerMessage& message) {
-  switch (message.message_case()) {
-    case v1::ServerMessage::kOffer:
-    case v1::ServerMessage::kRoster:
-    case v1::ServerMessage::kNeighbours:
-    case v1::ServerMessage::kShares:
-    case v1::ServerMessage::kSurvivors:
-    case v1::ServerMessage::kConsistency:
-      return true;
-    default:
-      return false;
-  }
-}
-
-}  // namespace
-
 Remember RememberOutcome(const v1::ServerMessage& outcome, const v1::ClientMessage* answer) {
   v1::JournalEntry entry;
   entry.set_outcome(outcome.SerializeAsString());
@@ -66,9 +48,8 @@ absl::StatusOr<Event> ParseJournalEntry(absl::string_view bytes) {
     return event;
   }
   MessageReceived event;
-  if (!entry.has_outcome() || !event.message.ParseFromString(entry.outcome()) ||
-      !IsRemembered(event.message)) {
-    return absl::InvalidArgumentError("it holds no message that closes a round");
+  if (!entry.has_outcome() || !event.message.ParseFromString(entry.outcome())) {
+    return absl::InvalidArgumentError("it holds no message of the aggregator");
   }
   return event;
 }
@@ -79,7 +60,7 @@ absl::Status CheckReplayed(absl::string_view bytes, const Effects& effects) {
   }
   const Remember* remembered = effects.empty() ? nullptr : std::get_if<Remember>(&effects.front());
   if (remembered == nullptr) {
-    return absl::InvalidArgumentError("it is out of order, or there twice");
+    return absl::InvalidArgumentError("it closes no round, is out of order, or there twice");
   }
   v1::JournalEntry before, now;
   if (!before.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())) ||

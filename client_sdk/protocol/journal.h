@@ -21,10 +21,11 @@ Remember RememberOutcome(const v1::ServerMessage& outcome, const v1::ClientMessa
 Remember RememberInput(const crypto::Digest& input_digest);
 
 // What to step to take the same step again: MessageReceived or InputEncoded. INVALID_ARGUMENT for
-// bytes that are no entry, and for an outcome that is never remembered.
+// bytes that are no entry.
 absl::StatusOr<Event> ParseJournalEntry(absl::string_view bytes);
 
-// OK if `effects`, of stepping the entry's event, remember the same once more.
+// OK if `effects`, of stepping the entry's event, remember the same once more: the step was taken
+// again, and what was sent follows from it.
 absl::Status CheckReplayed(absl::string_view bytes, const Effects& effects);
 
 }  // namespace veilsum::client

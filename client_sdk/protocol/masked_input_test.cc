@@ -5,8 +5,10 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "crypto/primitives/transcript_hash.h"
 #include "gtest/gtest.h"
 
 namespace veilsum::client {
@@ -88,6 +90,21 @@ TEST(ElementsPerChunkTest, FillsTheChunkAndEndsOnAByte) {
   EXPECT_EQ(ElementsPerChunk(16, 256 << 10), 131'072u);
   EXPECT_EQ(ElementsPerChunk(17, 100), 40u);
   EXPECT_EQ(ElementsPerChunk(63, 1), 8u);
+}
+
+TEST(InputDigestTest, IsOfTheLanesAsTheyStandInMemoryLittleEndian) {
+  const std::vector<std::pair<uint32_t, std::string>> cases = {
+      {16, std::string("\x01\x02\x03\x00", 4)},
+      {32, std::string("\x01\x02\x00\x00\x03\x00\x00\x00", 8)},
+      {33, std::string("\x01\x02\0\0\0\0\0\0\x03\0\0\0\0\0\0\0", 16)}};
+  for (const auto& [bits, bytes] : cases) {
+    auto input = crypto::LaneVector::ForModulus(bits, 2);
+    input.Visit([](auto lanes) {
+      lanes[0] = 0x0201;
+      lanes[1] = 3;
+    });
+    EXPECT_EQ(InputDigest(input), crypto::Sha256(crypto::AsBytes(bytes))) << bits;
+  }
 }
 
 }  // namespace

@@ -8,15 +8,27 @@
 #include <cstdlib>
 #include <fstream>
 #include <iostream>
-#include <iterator>
+#include <sstream>
 #include <string>
 #include <vector>
 
 #include "client_sdk/veilsum.h"
 
-static std::string Read(const std::string& path) {
+// Empty if there is no such file.
+static std::string ReadIfThere(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
+  std::ostringstream contents;
+  contents << file.rdbuf();
+  return contents.str();
+}
+
+static std::string Read(const std::string& path) {
+  const std::string contents = ReadIfThere(path);
+  if (contents.empty()) {
+    std::cerr << "minimal_client: cannot read " << path << ", or it is empty\n";
+    std::exit(2);
+  }
+  return contents;
 }
 
 int main(int argc, char** argv) {
@@ -30,8 +42,9 @@ int main(int argc, char** argv) {
        .task = argv[4],
        .identity_pem = Read(folder + "/identity.pem"),
        // Whichever of the two is there: a roster, or an authority with its word for this client.
-       .identities = Read(folder + "/roster.toml") + Read(folder + "/enrolment_authority.pem"),
-       .enrolment = Read(folder + "/enrolment.toml"),
+       .identities =
+           ReadIfThere(folder + "/roster.toml") + ReadIfThere(folder + "/enrolment_authority.pem"),
+       .enrolment = ReadIfThere(folder + "/enrolment.toml"),
        .state_directory = folder + "/state",
        .root_certificates_pem = Read(argv[2]),
        .client_certificate_pem = Read(folder + "/certificate.pem"),
@@ -45,9 +58,16 @@ int main(int argc, char** argv) {
 
   const std::vector<float> update(std::strtoul(argv[5], nullptr, 10),
                                   std::strtof(argv[6], nullptr));
-  auto result = (*client)->Aggregate(update, {.weight = 1});
+  auto stage = veilsum::Progress::Stage::kConnecting;
+  const auto tell = [&stage](const veilsum::Progress& progress) {
+    if (progress.stage == stage && progress.detail.empty()) return;
+    stage = progress.stage;
+    std::cerr << veilsum::StageName(stage) << " " << progress.detail << "\n";
+  };
+  auto result = (*client)->Aggregate(
+      update, {.weight = 1, .timeout = absl::Minutes(10), .on_progress = tell});
   if (!result.ok()) {
-    std::cerr << veilsum::ReasonName(result.status()) << " " << result.status() << "\n";
+    std::cerr << veilsum::ReasonName(result.status()) << ": " << result.status().message() << "\n";
     return 1;
   }
   std::cout << result->participants << " clients took part";

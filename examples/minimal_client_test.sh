@@ -10,4 +10,4 @@ usage="$("${client}" 2>&1)"
 [[ $? -eq 2 && "${usage}" == usage:* ]] || { echo "no usage: ${usage}"; exit 1; }
 
 error="$("${client}" localhost:1 /nonexistent /nonexistent task 1 0.5 2>&1)"
-[[ $? -eq 1 && "${error}" == *identities:* ]] || { echo "unexpected: ${error}"; exit 1; }
+[[ $? -eq 2 && "${error}" == *"cannot read /nonexistent"* ]] || { echo "unexpected: ${error}"; exit 1; }

@@ -74,6 +74,19 @@ audience = "both"
 # (accept_unbound_model). For training set this to false, begin each session with
 # `veilsum session start --task example --model FILE`, and let clients pass the file's SHA-256.
 sessions_on_demand = true
+
+# How long a phase waits for a client that has vanished. Short, to try things out; real clients that
+# train on real links take the defaults.
+[task.advertise_keys]
+deadline_ms = 20000
+[task.share_keys]
+deadline_ms = 10000
+[task.masked_input]
+deadline_ms = 20000
+[task.consistency_check]
+deadline_ms = 10000
+[task.unmasking]
+deadline_ms = 10000
 )";
 
 constexpr char kOperatorToml[] =

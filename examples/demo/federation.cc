@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <array>
 #include <chrono>
 #include <cmath>
 
@@ -16,6 +17,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "client_sdk/veilsum.h"
 #include "crypto/certificates/identity_pem.h"
 #include "examples/demo/audit.h"
 #include "examples/demo/files.h"
@@ -47,6 +49,12 @@ absl::StatusOr<std::string> FreeAddress() {
   }
   close(fd);
   return absl::StrCat("127.0.0.1:", ntohs(address.sin_port));
+}
+
+// What every participant computes of the model it trained from.
+std::string HashOf(const std::vector<float>& model) {
+  const std::array<uint8_t, 32> hash = HashModel(model);
+  return std::string(hash.begin(), hash.end());
 }
 
 }  // namespace
@@ -136,7 +144,8 @@ absl::Status Federation::StartParticipant(Participant& participant) {
        absl::StrCat("--inputs=", plan_.shape.inputs), absl::StrCat("--hidden=", plan_.shape.hidden),
        absl::StrCat("--classes=", plan_.shape.classes),
        absl::StrCat("--epochs=", plan_.training.epochs),
-       absl::StrCat("--seed=", plan_.training.seed)},
+       absl::StrCat("--seed=", plan_.training.seed),
+       absl::StrCat("--semi-honest=", plan_.settings.tier() == v1::TIER_SEMI_HONEST)},
       absl::StrCat(directory_, "/", participant.name, ".log"));
   if (!process.ok()) return process.status();
   participant.process = std::make_unique<ChildProcess>(*std::move(process));
@@ -166,7 +175,7 @@ absl::StatusOr<FlRoundOutcome> Federation::FlRound(int round, const std::vector<
   absl::Status status = WriteNumbers<float>(absl::StrCat(directory_, "/model-", round), model);
   if (status.ok()) status = Gather(round, *present, kills, outcome);
   if (!status.ok()) return status;
-  absl::StatusOr<v1::Session> session = Finish(round, *present, kills, outcome);
+  absl::StatusOr<v1::Session> session = Finish(round, HashOf(model), *present, kills, outcome);
   if (!session.ok()) return session.status();
   status = Verify(*session, outcome);
   if (!status.ok()) return status;
@@ -226,10 +235,12 @@ absl::Status Federation::Gather(int round, const std::vector<size_t>& present,
   }
 }
 
-absl::StatusOr<v1::Session> Federation::Finish(int round, const std::vector<size_t>& present,
+absl::StatusOr<v1::Session> Federation::Finish(int round, const std::string& model_hash,
+                                               const std::vector<size_t>& present,
                                                const std::map<size_t, std::string>& kills,
                                                FlRoundOutcome& outcome) {
-  absl::StatusOr<v1::Session> session = operator_->StartSession(plan_.settings.task_id());
+  absl::StatusOr<v1::Session> session =
+      operator_->StartSession(plan_.settings.task_id(), model_hash);
   const Patience patience;
   while (session.ok()) {
     Listen(round, kills, outcome);
@@ -283,6 +294,8 @@ absl::Status Federation::Verify(const v1::Session& session, FlRoundOutcome& outc
     inputs.push_back(*std::move(input));
   }
   outcome.included = inputs.size();
+  outcome.degree = session.degree();
+  outcome.threshold = session.threshold();
   outcome.mean = MeanOf(sum, spec.quantisation_bits(), spec.clip());
   outcome.exact = CheckSum(inputs, sum, spec.modulus_bits());
   if (outcome.exact.ok() && inputs.size() != session.included()) {

@@ -46,6 +46,7 @@ struct Sample {
 struct FlRoundOutcome {
   size_t took_part = 0;
   size_t included = 0;
+  uint32_t degree = 0, threshold = 0;         // k and t of the session.
   std::map<std::string, std::string> killed;  // Participant → protocol round.
   std::vector<float> mean;                    // Of the included updates.
   absl::Status exact;                         // Of the published sum, against the plain one.
@@ -93,7 +94,8 @@ class Federation {
   void Listen(int round, const std::map<size_t, std::string>& kills, FlRoundOutcome& outcome);
   absl::Status Gather(int round, const std::vector<size_t>& present,
                       const std::map<size_t, std::string>& kills, FlRoundOutcome& outcome);
-  absl::StatusOr<v1::Session> Finish(int round, const std::vector<size_t>& present,
+  absl::StatusOr<v1::Session> Finish(int round, const std::string& model_hash,
+                                     const std::vector<size_t>& present,
                                      const std::map<size_t, std::string>& kills,
                                      FlRoundOutcome& outcome);
   absl::Status Verify(const v1::Session& session, FlRoundOutcome& outcome);

@@ -4,24 +4,23 @@
 #include "examples/demo/kill_schedule.h"
 
 #include <algorithm>
-#include <array>
 #include <random>
 
 namespace veilsum::demo {
 
 std::map<size_t, std::string> KillsIn(int fl_round, const std::vector<size_t>& present,
-                                      uint64_t seed) {
-  static constexpr std::array<const char*, 4> kRounds = {"AdvertiseKeys", "ShareKeys",
-                                                         "MaskedInputCollection", "Unmasking"};
+                                      const std::vector<std::string>& rounds, uint64_t seed) {
   std::mt19937_64 random(seed + static_cast<uint64_t>(fl_round));
   std::vector<size_t> order = present;
   std::shuffle(order.begin(), order.end(), random);
   std::map<size_t, std::string> kills;
-  const size_t turn = static_cast<size_t>(fl_round) % 5;
+  const size_t turn = static_cast<size_t>(fl_round) % (rounds.size() + 1);
   if (turn == 0) {
-    for (size_t i = 1; i < kRounds.size() && i < order.size(); ++i) kills[order[i]] = kRounds[i];
+    for (size_t i = 0; i < 3 && i < order.size(); ++i) {
+      kills[order[i]] = rounds[rounds.size() - 1 - i];
+    }
   } else if (!order.empty()) {
-    kills[order.front()] = kRounds[turn - 1];
+    kills[order.front()] = rounds[turn - 1];
   }
   return kills;
 }

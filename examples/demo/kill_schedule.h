@@ -15,10 +15,10 @@
 namespace veilsum::demo {
 
 // Protocol round in which each of the `present` participants with an entry is killed, in FL round
-// `fl_round` (from 1): one in each of the four rounds in turn, every fifth FL round one in all
-// but the first at the same time.
+// `fl_round` (from 1): one in each of the protocol `rounds` in turn, and then, in one FL round, one
+// in each of the last three.
 std::map<size_t, std::string> KillsIn(int fl_round, const std::vector<size_t>& present,
-                                      uint64_t seed);
+                                      const std::vector<std::string>& rounds, uint64_t seed);
 
 }  // namespace veilsum::demo
 

@@ -65,14 +65,15 @@ TEST(ClassifierTest, LearnsRealData) {
   }
 }
 
-TEST(KillScheduleTest, EveryProtocolRoundLosesSomebodyWithinFiveFlRounds) {
+TEST(KillScheduleTest, EveryProtocolRoundLosesSomebodyInTurnAndThenThreeAtOnce) {
+  const std::vector<std::string> rounds = {"A", "B", "C", "D"};
   std::vector<size_t> present(10);
   std::iota(present.begin(), present.end(), 0);
   std::map<std::string, int> seen;
   for (int round = 1; round <= 5; ++round) {
-    for (const auto& [participant, where] : KillsIn(round, present, 1)) seen[where] += 1;
+    for (const auto& [participant, where] : KillsIn(round, present, rounds, 1)) seen[where] += 1;
   }
-  EXPECT_EQ(seen.size(), 4u);
+  EXPECT_EQ(seen, (std::map<std::string, int>{{"A", 1}, {"B", 2}, {"C", 2}, {"D", 2}}));
 }
 
 }  // namespace

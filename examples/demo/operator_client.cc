@@ -52,9 +52,11 @@ absl::StatusOr<v1::Task> OperatorClient::CreateTask(const v1::Task& task) {
   return Call(*stub_, &v1::OperatorService::Stub::CreateTask, request);
 }
 
-absl::StatusOr<v1::Session> OperatorClient::StartSession(const std::string& task_id) {
+absl::StatusOr<v1::Session> OperatorClient::StartSession(const std::string& task_id,
+                                                         const std::string& model_hash) {
   v1::StartSessionRequest request;
   request.set_task_id(task_id);
+  request.set_model_hash(model_hash);
   return Call(*stub_, &v1::OperatorService::Stub::StartSession, request);
 }
 

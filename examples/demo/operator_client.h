@@ -26,7 +26,8 @@ class OperatorClient {
 
   absl::Status WaitUntilServing();
   absl::StatusOr<v1::Task> CreateTask(const v1::Task& task);
-  absl::StatusOr<v1::Session> StartSession(const std::string& task_id);
+  absl::StatusOr<v1::Session> StartSession(const std::string& task_id,
+                                           const std::string& model_hash);
   absl::StatusOr<v1::Session> GetSession(const std::string& session_id);
   // The packed sum.
   absl::StatusOr<std::string> GetResult(const std::string& session_id);

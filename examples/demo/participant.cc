@@ -7,7 +7,7 @@
 // Standard input, a line for each FL round:   train ROUND STOP
 //   ROUND counts from 1; the global model is in model-ROUND. STOP is where this process shall
 //   stop in its tracks, for the demo to kill it: none, AdvertiseKeys, ShareKeys,
-//   MaskedInputCollection or Unmasking.
+//   MaskedInputCollection, ConsistencyCheck or Unmasking.
 // Standard output: `waiting`, `stopped`, `done SESSION PARTICIPANTS`, `failed REASON TEXT`.
 
 #include <unistd.h>
@@ -30,6 +30,7 @@ namespace {
 
 struct Options {
   std::string target, task, credentials, roots, directory, name;
+  bool semi_honest = false;
   Shape shape;
   TrainingOptions training;
 };
@@ -46,7 +47,8 @@ void Say(absl::string_view line) { std::cout << line << std::endl; }
 // that does not return stays undone.
 class Stopper {
  public:
-  explicit Stopper(std::string where) : where_(std::move(where)) {}
+  Stopper(std::string where, bool semi_honest)
+      : where_(std::move(where)), semi_honest_(semi_honest) {}
 
   void At(const Progress& progress) {
     if (progress.stage == Progress::Stage::kWaiting && !waited_) {
@@ -57,7 +59,13 @@ class Stopper {
     if (progress.stage == Progress::Stage::kAdvertiseKeys && where_ == "ShareKeys") Stop();
     if (progress.stage == Progress::Stage::kUploading && progress.done == progress.total) {
       uploaded_ = true;
-    } else if (uploaded_ && where_ == "Unmasking") {
+      return;
+    }
+    // Its input is in; its signature, if there is such a round, has not left.
+    if (uploaded_ && where_ == (semi_honest_ ? "Unmasking" : "ConsistencyCheck")) Stop();
+    // Most have signed, and so most likely has this one.
+    if (progress.stage == Progress::Stage::kConsistencyCheck &&
+        progress.done + 3 >= progress.total && where_ == "Unmasking") {
       Stop();
     }
   }
@@ -67,6 +75,7 @@ class Stopper {
 
  private:
   std::string where_;
+  bool semi_honest_;
   bool waited_ = false;
   bool uploaded_ = false;
 };
@@ -82,11 +91,12 @@ absl::Status FlRound(const Options& options, Client& client, const Dataset& data
   Train(options.shape, data, training, trained);
   for (size_t i = 0; i < trained.size(); ++i) trained[i] -= (*model)[i];
 
-  Stopper stopper(stop);
+  Stopper stopper(stop, options.semi_honest);
   std::string audit, masked;
   AggregateOptions aggregate;
   aggregate.weight = data.rows();
   aggregate.timeout = absl::Minutes(2);
+  aggregate.model_hash = HashModel(*model);
   aggregate.on_progress = [&](const Progress& progress) { stopper.At(progress); };
   aggregate.observe_quantised = [&](const QuantisedInput& input) {
     audit = absl::StrCat(options.directory, "/audit-", input.session_id, "-", options.name);
@@ -114,20 +124,24 @@ absl::Status Run(const Options& options) {
       ReadFile(options.credentials + "/certificate.pem");
   const absl::StatusOr<std::string> key = ReadFile(options.credentials + "/private_key.pem");
   const absl::StatusOr<std::string> roots = ReadFile(options.roots);
-  for (const auto* file : {&identity, &certificate, &key, &roots}) {
+  const absl::StatusOr<std::string> roster = ReadFile(options.credentials + "/roster.toml");
+  for (const auto* file : {&identity, &certificate, &key, &roots, &roster}) {
     if (!file->ok()) return file->status();
   }
   absl::StatusOr<Dataset> data =
       ReadDataset(absl::StrCat(options.directory, "/", options.name, ".data"));
   if (!data.ok()) return data.status();
 
-  absl::StatusOr<std::unique_ptr<Client>> client =
-      Client::Create({.target = options.target,
-                      .task = options.task,
-                      .identity_pem = *identity,
-                      .root_certificates_pem = *roots,
-                      .client_certificate_pem = *certificate,
-                      .client_key_pem = *key});
+  absl::StatusOr<std::unique_ptr<Client>> client = Client::Create(
+      {.target = options.target,
+       .task = options.task,
+       .identity_pem = *identity,
+       .identities = *roster,
+       .state_directory = options.directory + "/state-" + options.name,
+       .root_certificates_pem = *roots,
+       .client_certificate_pem = *certificate,
+       .client_key_pem = *key,
+       .policy = {.least_tier = options.semi_honest ? Tier::kSemiHonest : Tier::kMalicious}});
   if (!client.ok()) return client.status();
 
   std::string command, stop;
@@ -159,6 +173,7 @@ int main(int argc, char** argv) {
   app.add_option("--classes", options.shape.classes)->required();
   app.add_option("--epochs", options.training.epochs)->required();
   app.add_option("--seed", options.training.seed)->required();
+  app.add_flag("--semi-honest", options.semi_honest, "Take part in sessions of that tier too");
   CLI11_PARSE(app, argc, argv);
   const absl::Status status = veilsum::demo::Run(options);
   if (!status.ok()) std::cerr << status << "\n";

@@ -5,7 +5,13 @@
 
 #include <civetweb.h>
 
+#include <asio/io_context.hpp>
+#include <asio/ip/tcp.hpp>
+#include <chrono>
+#include <cstdint>
+#include <future>
 #include <mutex>
+#include <string>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -16,6 +22,9 @@
 
 namespace veilsum::metrics {
 namespace {
+
+// Between looks whether civetweb has stopped.
+constexpr std::chrono::milliseconds kWakeInterval{20};
 
 constexpr char kPlainText[] = "text/plain; charset=utf-8";
 constexpr char kHtml[] = "text/html; charset=utf-8";
@@ -64,9 +73,22 @@ void Send(mg_connection* connection, const Answer& answer, bool with_body) {
   if (with_body) mg_write(connection, answer.body.data(), answer.body.size());
 }
 
+// Civetweb notices that it is to stop when somebody connects, or after two seconds.
+void WakeUp(const std::string& address, int port) {
+  const std::string host = address.substr(0, address.rfind(':'));
+  asio::error_code error;
+  const asio::ip::address ip =
+      asio::ip::make_address(absl::StrReplaceAll(host, {{"[", ""}, {"]", ""}}), error);
+  if (error) return;
+  asio::io_context context;
+  asio::ip::tcp::socket socket(context);
+  socket.connect({ip, static_cast<uint16_t>(port)}, error);  // Refused: it has stopped.
+}
+
 }  // namespace
 
 struct AdminServer::State {
+  std::string address;
   AdminHandlers handlers;
   std::mutex mutex;
   std::string last_message;  // What civetweb said last; guarded by mutex.
@@ -101,6 +123,7 @@ AdminServer::AdminServer(std::unique_ptr<State> state) : state_(std::move(state)
 absl::StatusOr<std::unique_ptr<AdminServer>> AdminServer::Start(const std::string& address,
                                                                 AdminHandlers handlers) {
   auto state = std::make_unique<State>();
+  state->address = address;
   state->handlers = std::move(handlers);
   mg_callbacks callbacks = {};
   callbacks.begin_request = State::OnRequest;
@@ -124,7 +147,14 @@ absl::StatusOr<std::unique_ptr<AdminServer>> AdminServer::Start(const std::strin
   return std::unique_ptr<AdminServer>(new AdminServer(std::move(state)));
 }
 
-AdminServer::~AdminServer() { mg_stop(state_->context); }
+AdminServer::~AdminServer() {
+  const int listening = port();
+  const auto stopped =
+      std::async(std::launch::async, [context = state_->context] { mg_stop(context); });
+  do {
+    WakeUp(state_->address, listening);
+  } while (stopped.wait_for(kWakeInterval) != std::future_status::ready);
+}
 
 int AdminServer::port() const {
   mg_server_port port = {};

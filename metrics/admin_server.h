@@ -38,7 +38,7 @@ class AdminServer {
   // must be set. Unavailable with civetweb's reason if it cannot (port in use, no such address).
   static absl::StatusOr<std::unique_ptr<AdminServer>> Start(const std::string& address,
                                                             AdminHandlers handlers);
-  // Waits for requests in progress, and up to two seconds for civetweb to look up.
+  // Waits for requests in progress. Then the address is free again.
   ~AdminServer();
 
   AdminServer(const AdminServer&) = delete;

@@ -168,6 +168,23 @@ TEST_F(ScrapeTest, ServesNothingElse) {
   EXPECT_THAT(Request("HEAD", "/healthz"), StartsWith("HTTP/1.1 200"));
 }
 
+TEST_F(ScrapeTest, TheAddressIsFreeOnceItHasStopped) {
+  const AdminHandlers handlers = {[] { return ""; }, [] { return true; },
+                                  [] { return std::vector<std::string>(); }, [] { return ""; }};
+  auto first = AdminServer::Start("127.0.0.1:0", handlers);
+  ASSERT_TRUE(first.ok()) << first.status();
+  const int port = (*first)->port();
+  {
+    asio::ip::tcp::iostream stream("127.0.0.1", absl::StrCat(port));
+    stream << "GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n" << std::flush;
+    const std::string answer(std::istreambuf_iterator<char>(stream), {});
+    EXPECT_THAT(answer, StartsWith("HTTP/1.1 200"));
+  }
+  first->reset();
+  const auto second = AdminServer::Start(absl::StrCat("127.0.0.1:", port), handlers);
+  EXPECT_TRUE(second.ok()) << second.status();
+}
+
 TEST_F(ScrapeTest, SaysWhyItCannotListen) {
   const std::string address = absl::StrCat("127.0.0.1:", server_->port());
   const auto second =

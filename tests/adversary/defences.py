@@ -92,7 +92,7 @@ DEFENCES = [
     Defence("stale state restored", "what follows from the journal is what was sent",
             CLIENT + "journal.cc",
             *off("before.sent_digest() != now.sent_digest()"),
-            "MemoryAttacks.AJournalThatDoesNotFitWhatWasSent"),
+            "MemoryAttacks.AJournalOfOtherMessagesThanWereSent"),
 
     # ---- Different models; modulus, clip or length changed ----
     Defence("different models", "the caller's model hash",
@@ -103,6 +103,10 @@ DEFENCES = [
             CLIENT + "session_policy.cc",
             *off("!bound && model_hash.has_value()"),
             "HeaderAttacks.NoModel"),
+    Defence("different models", "no unbound session in the malicious tier",
+            CLIENT + "session_policy.cc",
+            *off("!bound && header.tier() == v1::TIER_MALICIOUS && !policy.accept_unbound_model"),
+            "HeaderAttacks.NoModelForAClientThatNamesNone"),
     Defence("header changed for one client", "entries are signed over the header hash",
             "crypto/transcript/transcript.cc",
             "TranscriptHash(kLabelEntrySignature).Add(header_hash)",
@@ -160,8 +164,7 @@ DEFENCES = [
     Defence("one identity on many seats", "the roster ascends strictly",
             CLIENT + "roster.cc",
             *off("!seats.empty() && !(seats.back().identity < *identity)"),
-            "RosterAttacks.OneCorruptedIdentityOnManySeats:RosterAttacks.ManySeatsWithDifferentKeys:"
-            "RosterAttacks.TheVictimSitsTwice"),
+            "RosterAttacks.ManySeatsWithDifferentKeys:RosterAttacks.TheVictimSitsTwice"),
     Defence("minted identities", "every seat is in the roster file",
             CLIENT + "session_policy.cc",
             "if (roster == nullptr || roster->identities.contains(identity))",
@@ -187,7 +190,7 @@ DEFENCES = [
     Defence("graph chosen", "exactly the neighbours of the graph",
             CLIENT + "neighbour_entries.cc",
             *off("static_cast<size_t>(entries.neighbours_size()) != neighbours.size()"),
-            "HeaderAttacks.NeighboursOfTheAggregatorsChoice"),
+            "HeaderAttacks.MoreNeighboursThanTheGraphHas"),
 
     # ---- Masked inputs ----
     Defence("late masked input", "the phase closes with its last fold (aggregator)",

@@ -52,9 +52,19 @@ TEST_F(HeaderAttacks, DifferentModels) {
 }
 
 TEST_F(HeaderAttacks, NoModel) {
-  victim().Hear(Bent([](auto& header) { header.clear_model_hash(); }));
-  EXPECT_TRUE(victim().declined().has_value()) << victim().end();
-  EXPECT_EQ(victim().Last(v1::ClientMessage::kAdvertiseKeys), nullptr);
+  const v1::ServerMessage unbound = Bent([](auto& header) { header.clear_model_hash(); });
+  // Whoever trained one insists on it, even where it would do without.
+  HonestClient lenient = Unsuspecting(1);
+  lenient.Hear(unbound);
+  EXPECT_THAT(lenient, Refuses(v1::REASON_MODEL_MISMATCH));
+}
+
+TEST_F(HeaderAttacks, NoModelForAClientThatNamesNone) {
+  const auto identities = IdentitiesOf(Cohort{});
+  HonestClient client({identities[0], PolicyFor(identities), std::nullopt, "", 100});
+  client.Hear(Bent([](auto& header) { header.clear_model_hash(); }));
+  EXPECT_THAT(client, Refuses(v1::REASON_MODEL_MISMATCH));
+  EXPECT_EQ(client.Last(v1::ClientMessage::kAdvertiseKeys), nullptr);
 }
 
 TEST_F(HeaderAttacks, AModelOfItsOwnForEachClient) {
@@ -162,6 +172,17 @@ TEST_F(HeaderAttacks, NeighboursOfTheAggregatorsChoice) {
   victim().Hear(aggregator_.Roster());
   v1::ServerMessage chosen = aggregator_.Neighbours(0);
   chosen.mutable_neighbours()->mutable_neighbours()->DeleteSubrange(0, 4);
+  victim().Hear(chosen);
+  EXPECT_THAT(victim(), Refuses(v1::REASON_ROSTER_REFUSED));
+}
+
+TEST_F(HeaderAttacks, MoreNeighboursThanTheGraphHas) {
+  aggregator_.OfferTo(aggregator_.Everybody());
+  victim().Hear(aggregator_.Roster());
+  v1::ServerMessage chosen = aggregator_.Neighbours(0);
+  auto& surplus = *chosen.mutable_neighbours()->add_neighbours();
+  surplus = chosen.neighbours().neighbours(4);
+  surplus.set_position(6);
   victim().Hear(chosen);
   EXPECT_THAT(victim(), Refuses(v1::REASON_ROSTER_REFUSED));
 }

@@ -12,6 +12,7 @@
 #include "client_sdk/protocol/masked_input.h"
 #include "crypto/primitives/random.h"
 #include "crypto/primitives/transcript_hash.h"
+#include "proto/journal.pb.h"
 #include "proto/reason_status.h"
 
 namespace veilsum::adversary {
@@ -76,6 +77,16 @@ bool HonestClient::RestoreJournal(size_t entries) {
 
 bool HonestClient::RestartWithout(size_t entry) {
   journal_.erase(journal_.begin() + static_cast<std::ptrdiff_t>(entry));
+  return Restart();
+}
+
+bool HonestClient::RestartWithOtherDigests() {
+  for (std::string& bytes : journal_) {
+    v1::JournalEntry entry;
+    entry.ParseFromString(bytes);
+    if (!entry.sent_digest().empty()) entry.mutable_sent_digest()->front() ^= 1;
+    bytes = entry.SerializeAsString();
+  }
   return Restart();
 }
 

@@ -58,6 +58,8 @@ class HonestClient {
   bool RestartWithout(size_t entry);
   // Another secret is found beside the journal.
   void LoseSecret() { ++session_; }
+  // … with other digests of what was sent.
+  bool RestartWithOtherDigests();
   // The caller comes with another update from the next encoding on.
   void ChangeUpdate() { ++update_version_; }
   // The next session, with a fresh secret. What was answered stays known.

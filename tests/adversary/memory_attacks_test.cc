@@ -68,6 +68,7 @@ TEST_F(MemoryAttacks, ANewerConnectionIsNotOpenedByThisClient) {
   v1::ServerMessage message;
   message.mutable_refused()->set_scope(v1::Refused::SCOPE_MESSAGE);
   message.mutable_refused()->set_reason(v1::REASON_DISPLACED);
+  message.mutable_refused()->set_retry_after_ms(1000);
   victim().Hear(message);
   EXPECT_TRUE(victim().ended());
   aggregator_.ShowSurvivorsTo({0}, aggregator_.Everybody());
@@ -112,6 +113,13 @@ TEST_F(MemoryAttacks, AJournalThatDoesNotFitWhatWasSent) {
   // As when another session's secret was kept with it: what follows would be other bytes.
   victim().LoseSecret();
   EXPECT_FALSE(victim().Restart());
+  EXPECT_EQ(ReasonOf(victim().end()), v1::REASON_STATE_REFUSED);
+  EXPECT_TRUE(victim().said().empty());
+}
+
+TEST_F(MemoryAttacks, AJournalOfOtherMessagesThanWereSent) {
+  aggregator_.ShowSurvivorsTo(aggregator_.Everybody(), aggregator_.Everybody());
+  EXPECT_FALSE(victim().RestartWithOtherDigests());
   EXPECT_EQ(ReasonOf(victim().end()), v1::REASON_STATE_REFUSED);
   EXPECT_TRUE(victim().said().empty());
 }

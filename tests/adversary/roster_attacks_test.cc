@@ -150,9 +150,12 @@ TEST_F(RosterAttacks, OneCorruptedIdentityOnManySeats) {
 }
 
 TEST_F(RosterAttacks, ManySeatsWithDifferentKeys) {
-  // With the last two seats, so that all else ascends.
+  // With the last two seats, so that all else ascends, and no key comes twice.
   v1::AdvertiseKeysEntry entry = EntryOf(5);
   entry.set_mask_public_key(crypto::ToString(MadeUpMaskKey().public_key.bytes()));
+  entry.set_channel_public_key(crypto::ToString(
+      crypto::DeriveChannelKeyPair(aggregator_.client(5).session_secret(), crypto::Digest{})
+          .public_key.bytes()));
   Seat(4, entry, aggregator_.client(5).key_pair());
   ExpectVictimRefuses();
 }

@@ -47,7 +47,7 @@ TEST_F(ShareKeysAttacks, CiphertextsWithheldFromTheVictim) {
 TEST_F(ShareKeysAttacks, SharesFromSomebodyWhoIsNotInU2) {
   v1::ServerMessage message = aggregator_.Shares(0, aggregator_.Everybody());
   message.mutable_shares()->set_sharers(
-      aggregator_.Shares(0, aggregator_.AllBut({3})).shares().sharers());
+      aggregator_.Shares(0, aggregator_.AllBut({5})).shares().sharers());
   victim().Hear(message);
   EXPECT_THAT(victim(), Refuses(v1::REASON_BAD_SHARE_LIST));
   EXPECT_TRUE(victim().uploads().empty());

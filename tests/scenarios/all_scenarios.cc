@@ -22,8 +22,8 @@ void Append(Scenarios& all, Scenarios more) {
 
 std::string NameOf(When when) {
   static constexpr const char* kMoments[] = {"Before", "RightAfterSending", "After", "Midway"};
-  static constexpr const char* kNames[] = {"", "AdvertiseKeys", "ShareKeys", "MaskedInput",
-                                           "", "Unmasking"};
+  static constexpr const char* kNames[] = {
+      "", "AdvertiseKeys", "ShareKeys", "MaskedInput", "ConsistencyCheck", "Unmasking"};
   return absl::StrCat(kMoments[static_cast<int>(when.moment)], kNames[when.round]);
 }
 
@@ -177,7 +177,7 @@ Scenarios Vectors() {
 Scenarios Reconnecting() {
   Scenarios all;
   std::vector<When> points = {MidUpload()};
-  for (const v1::Round round : kRounds) {
+  for (const v1::Round round : RoundsOf(v1::TIER_SEMI_HONEST)) {
     points.insert(points.end(), {Before(round), RightAfterSending(round), After(round)});
   }
   for (const When when : points) {
@@ -220,6 +220,62 @@ Scenarios CallerErrors() {
 // How many of n may be gone for good.
 uint32_t Tolerance(uint32_t clients) { return clients - (clients / 2 + 1); }
 
+// ---- What happens in the malicious tier alone ----
+
+// Gone or back around the round of signatures.
+Scenarios AroundTheConsistencyCheck() {
+  Scenarios all;
+  for (const When when : {Before(kConsistencyCheck), RightAfterSending(kConsistencyCheck),
+                          After(kConsistencyCheck)}) {
+    all.push_back(
+        FourOfThree(absl::StrCat("ReconnectsAt", NameOf(when))).Client(1).Reconnects(when));
+    Scenario everybody = FourOfThree(absl::StrCat("AllReconnectAt", NameOf(when)));
+    for (uint32_t client = 0; client < 4; ++client) everybody.Client(client).Reconnects(when);
+    all.push_back(std::move(everybody));
+  }
+  Scenario always = FourOfThree("ReconnectsInEveryRound").Client(2).Reconnects(MidUpload());
+  for (const v1::Round round : RoundsOf(v1::TIER_MALICIOUS)) {
+    always.Reconnects(Before(round)).Reconnects(RightAfterSending(round)).Reconnects(After(round));
+  }
+  all.push_back(std::move(always));
+  // It has signed, and is not needed any more.
+  all.push_back(FourOfThree("OneSignsThenDies").Client(1).Vanishes(After(kConsistencyCheck)));
+  all.push_back(FourOfThree("OneNeverSigns").Client(2).Vanishes(Before(kConsistencyCheck)));
+  return all;
+}
+
+Scenarios MaliciousAborts() {
+  return {
+      FourOfThree("TooFewSign")
+          .Client(0)
+          .Vanishes(Before(kConsistencyCheck))
+          .Client(3)
+          .Vanishes(Before(kConsistencyCheck))
+          .Aborts(v1::REASON_BELOW_THRESHOLD),
+      FourOfThree("TooFewAnswerAfterSigning")
+          .Client(0)
+          .Vanishes(Before(kUnmasking))
+          .Client(3)
+          .Vanishes(Before(kUnmasking))
+          .Aborts(v1::REASON_BELOW_THRESHOLD),
+      // Three of seven are as many as promised, and fewer than could ever sign.
+      Scenario("TooFewSurvive")
+          .Clients(7)
+          .Client(0)
+          .Vanishes(Before(kMaskedInput))
+          .Client(1)
+          .Vanishes(Before(kMaskedInput))
+          .Client(2)
+          .Vanishes(Before(kMaskedInput))
+          .Client(3)
+          .Vanishes(Before(kMaskedInput))
+          .Aborts(v1::REASON_BELOW_THRESHOLD),
+  };
+}
+
+// n − t with A = 1.
+uint32_t MaliciousTolerance(uint32_t clients) { return clients - ((clients + 1) / 2 + 1); }
+
 Scenario SomeVanish(Scenario scenario, uint32_t count, When when) {
   // Spread over the roster, so that lower and higher positions are among them.
   for (uint32_t i = 0; i < count; ++i) {
@@ -242,7 +298,7 @@ std::vector<Scenario> NamedScenarios() {
 std::vector<Scenario> DropoutMatrix() {
   Scenarios all;
   std::vector<When> points = {MidUpload()};
-  for (const v1::Round round : kRounds) {
+  for (const v1::Round round : RoundsOf(v1::TIER_SEMI_HONEST)) {
     points.insert(points.end(), {Before(round), After(round)});
   }
   for (uint32_t clients : {5, 7, 8}) {
@@ -263,9 +319,41 @@ std::vector<Scenario> DropoutMatrix() {
     }
     all.push_back(SomeVanish(Scenario(absl::StrCat("HararyWithCorruption1Of9Vanish", NameOf(when)))
                                  .Clients(9)
+                                 .MinSurvivors(3)
                                  .Harary(0.12, 0.12),
                              1, when));
   }
+  return all;
+}
+
+namespace {
+
+// Of the matrix above, the columns of the round that is not there.
+Scenarios MaliciousDropouts() {
+  Scenarios all = InMaliciousTier(DropoutMatrix());
+  for (const uint32_t clients : {5, 7, 8}) {
+    for (const When when : {Before(kConsistencyCheck), After(kConsistencyCheck)}) {
+      for (uint32_t count = 1; count <= MaliciousTolerance(clients); ++count) {
+        const std::string name = absl::StrCat(count, "Of", clients, "Vanish", NameOf(when));
+        all.push_back(SomeVanish(Scenario("MaliciousComplete" + name).Clients(clients).Malicious(),
+                                 count, when));
+      }
+    }
+  }
+  return all;
+}
+
+}  // namespace
+
+std::vector<Scenario> MaliciousScenarios() {
+  Scenarios all = InMaliciousTier(NamedScenarios());
+  Append(all, InMaliciousTier(AroundTheConsistencyCheck()));
+  Append(all, MaliciousDropouts());
+  Append(all, InMaliciousTier(MisbehaviourScenarios()));
+  for (Scenario& scenario : MaliciousAborts()) {
+    all.push_back(scenario.Named("Malicious" + scenario.name()).Malicious());
+  }
+  Append(all, ConsistencyLiars());
   return all;
 }
 

@@ -6,9 +6,11 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "crypto/primitives/random.h"
+#include "crypto/primitives/transcript_hash.h"
 #include "proto/limits.h"
 #include "proto/vector_arithmetic.h"
 
@@ -64,11 +66,23 @@ crypto::SessionSecret Cast::session_secret(uint32_t client) const {
       [&](absl::Span<uint8_t> out) { FillFrom(seed_, "session secret", client, out); });
 }
 
-client::SessionPolicy PolicyOf(const Scenario&) {
+client::SessionPolicy PolicyOf(const Scenario& scenario, const Cast& cast) {
   client::SessionPolicy policy;
-  policy.least_tier = v1::TIER_SEMI_HONEST;
+  policy.least_tier = scenario.tier();
   policy.least_min_survivors = 2;
+  if (!scenario.malicious()) return policy;
+  client::IdentityRoster roster;
+  roster.version = kRosterVersion;
+  for (uint32_t client = 0; client < cast.clients(); ++client) {
+    roster.identities.insert(cast.identity(client).public_key());
+  }
+  policy.identity_root = std::make_shared<const client::IdentityRoot>(std::move(roster));
   return policy;
+}
+
+std::optional<crypto::Digest> ModelHashOf(const Scenario& scenario) {
+  if (!scenario.malicious()) return std::nullopt;
+  return crypto::Sha256(crypto::AsBytes(scenario.name()));
 }
 
 std::vector<float> UpdateOf(const Scenario& scenario, uint32_t client) {
@@ -131,7 +145,7 @@ v1::SessionHeader HeaderOf(const Scenario& scenario) {
   header.set_session_id(session_id);
   header.set_task_id(kTaskId);
   *header.mutable_vector() = SpecOf(scenario);
-  header.set_tier(v1::TIER_SEMI_HONEST);
+  header.set_tier(scenario.tier());
   header.set_graph(scenario.graph());
   header.set_corruption_rate(scenario.corruption_rate());
   header.set_dropout_rate(scenario.dropout_rate());
@@ -141,6 +155,11 @@ v1::SessionHeader HeaderOf(const Scenario& scenario) {
   deadlines.set_advertise_keys_ms(1000);
   deadlines.set_share_keys_ms(1000);
   deadlines.set_masked_input_ms(1000);
+  if (scenario.malicious()) {
+    deadlines.set_consistency_check_ms(1000);
+    header.set_model_hash(crypto::ToString(*ModelHashOf(scenario)));
+    header.set_roster_version(kRosterVersion);
+  }
   deadlines.set_unmasking_ms(1000);
   header.set_audience(v1::AUDIENCE_BOTH);
   return header;

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,7 @@ namespace veilsum::scenarios {
 
 inline constexpr float kClip = 1.0f;
 inline constexpr char kTaskId[] = "scenario";
+inline constexpr uint64_t kRosterVersion = 7;
 
 class Cast {
  public:
@@ -43,8 +45,11 @@ class Cast {
   std::unique_ptr<crypto::IdentityKeyPair> somebody_else_;
 };
 
-// What the clients insist on: the scenario's own tier, and any cohort.
-client::SessionPolicy PolicyOf(const Scenario& scenario);
+// What the clients insist on: the scenario's own tier, and any cohort; in the malicious tier a
+// roster file with everybody in it, and the model.
+client::SessionPolicy PolicyOf(const Scenario& scenario, const Cast& cast);
+// Nothing in the semi-honest tier.
+std::optional<crypto::Digest> ModelHashOf(const Scenario& scenario);
 
 // The first elements are one-hot, so that a sum which counts somebody twice or not at all shows
 // where; the rest is random. Some elements are beyond the clip.

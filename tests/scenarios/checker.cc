@@ -12,10 +12,12 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "client_sdk/encoding/decoder.h"
+#include "crypto/graph/parameters.h"
 #include "crypto/primitives/transcript_hash.h"
 #include "crypto/transcript/bitmap.h"
 #include "gtest/gtest.h"
 #include "proto/reason_status.h"
+#include "tests/adversary/privacy_checker.h"
 #include "tests/scenarios/cast.h"
 
 namespace veilsum::scenarios {
@@ -105,10 +107,14 @@ void CheckOneSurvivorSet(const Outcome& outcome) {
       << "I4: what was published is not who was said to survive";
 }
 
+bool LiesOf(const Scenario& scenario, uint32_t client) {
+  return scenario.script(client).misbehaviour != Misbehaviour::kNone;
+}
+
 // I5: over everything a client ever sent, resent messages too. Liars may do as they like.
 void CheckOneKindOfShare(const Scenario& scenario, const Outcome& outcome) {
   for (uint32_t client = 0; client < outcome.clients.size(); ++client) {
-    if (scenario.script(client).misbehaviour != Misbehaviour::kNone) continue;
+    if (LiesOf(scenario, client)) continue;
     std::map<uint32_t, v1::RevealedShare::ShareCase> kinds;
     for (const v1::Unmasking& body : outcome.clients[client].evidence.unmaskings) {
       for (const v1::RevealedShare& share : body.shares()) {
@@ -117,6 +123,36 @@ void CheckOneKindOfShare(const Scenario& scenario, const Outcome& outcome) {
             << "I5: client " << client << " gave both shares of position " << share.owner();
       }
     }
+  }
+}
+
+// I10: nobody who plays the aggregator, with the liars and as many others as may be corrupted,
+// could work out more than a sum of n_min − A honest inputs.
+void CheckPrivacy(const Scenario& scenario, const Outcome& outcome) {
+  const Cast cast(scenario);
+  const double rate = scenario.corruption_rate();
+  uint32_t may_be_corrupted =
+      std::max<uint32_t>(rate > 0 ? 1 : 0, crypto::FloorOfRate(rate, scenario.min_survivors()));
+  std::vector<adversary::ClientView> views;
+  adversary::AdversaryKeys keys;
+  std::set<crypto::IdentityPublicKey> liars;
+  for (const bool lying : {true, false}) {
+    for (uint32_t client = 0; client < outcome.clients.size(); ++client) {
+      const auto& view = outcome.clients[client].evidence.view;
+      if (!view.has_value() || lying != LiesOf(scenario, client)) continue;
+      if (may_be_corrupted > 0) {
+        --may_be_corrupted;
+        keys.AddClient(view->identity, cast.session_secret(client), view->header);
+        continue;
+      }
+      if (lying) liars.insert(view->identity);
+      views.push_back(*view);
+    }
+  }
+  const adversary::Verdict verdict = adversary::Judge(views, keys, liars);
+  EXPECT_TRUE(verdict.safe()) << "I10: " << verdict.Describe();
+  for (const crypto::IdentityPublicKey& dealer : verdict.inconsistent) {
+    EXPECT_EQ(liars.count(dealer), 1u) << "I10: an honest dealer's shares do not fit";
   }
 }
 
@@ -170,6 +206,7 @@ void CheckInvariants(const Scenario& scenario, const Outcome& outcome) {
   CheckEnds(outcome);
   CheckOneSurvivorSet(outcome);
   CheckOneKindOfShare(scenario, outcome);
+  CheckPrivacy(scenario, outcome);
   const std::set<uint32_t> distinct(outcome.included.begin(), outcome.included.end());
   EXPECT_EQ(distinct.size(), outcome.included.size()) << "I2: somebody is counted twice";
   if (outcome.abort_reason == v1::REASON_UNSPECIFIED) {

@@ -71,6 +71,7 @@ TEST(CheckerTest, FindsWhatIsWrong) {
       {"I7", [](Outcome& outcome) { outcome.violations.push_back("I7: whatever a driver saw"); }},
       {"I9", [](Outcome& outcome) { outcome.finished = false; }},
       {"I9", [](Outcome& outcome) { outcome.clients[1].ended = false; }},
+      {"I10", [](Outcome& outcome) { outcome.clients[0].evidence.view->Uploaded("update", {1}); }},
       {"dropped client 2", [](Outcome& outcome) { outcome.dropped.clear(); }},
       {"dropped client 0", [](Outcome& outcome) { outcome.dropped[0] = v1::REASON_NO_ANSWER; }},
       {"was told", [](Outcome& outcome) { outcome.clients[0].status = absl::AbortedError(""); }},

@@ -19,7 +19,7 @@ namespace {
 client::ParticipantProtocol MakeProtocol(const Scenario& scenario, const Cast& cast,
                                          uint32_t client) {
   client::ParticipantOptions options{&cast.identity(client), cast.session_secret(client),
-                                     PolicyOf(scenario), kTaskId};
+                                     PolicyOf(scenario, cast), kTaskId, ModelHashOf(scenario)};
   return client::ParticipantProtocol::Create(std::move(options)).value();
 }
 
@@ -87,7 +87,8 @@ void ClientNode::Carry(client::Send send) {
 
 void ClientNode::Say(v1::ClientMessage message) {
   if (cut_) return;  // Said again on return.
-  outbox.push_back(interposer_.Outgoing(std::move(message)));
+  std::optional<v1::ClientMessage> outgoing = interposer_.Outgoing(std::move(message));
+  if (outgoing.has_value()) outbox.push_back(*std::move(outgoing));
 }
 
 void ClientNode::Carry(const client::EncodeInput& encode) {

@@ -34,7 +34,7 @@ bool Matches(const client::Point& point, const When& when) {
 // Who is to die with its receipt may be told who survived before that arrives.
 bool IsPast(const client::Point& point, const When& when) {
   return when == After(kMaskedInput) && point.moment == Moment::kBeforeSend &&
-         point.round == kUnmasking;
+         (point.round == kUnmasking || point.round == kConsistencyCheck);
 }
 
 }  // namespace
@@ -56,7 +56,8 @@ client::RunnerOptions GrpcClient::MakeOptions(std::shared_ptr<grpc::Channel> cha
   options.pool = &pool;
   options.identity = cast_.shared_identity(client_);
   options.backoff_seed = scenario_.seed() + client_;
-  options.policy = PolicyOf(scenario_);
+  options.policy = PolicyOf(scenario_, cast_);
+  options.model_hash = ModelHashOf(scenario_);
   options.task_id = kTaskId;
   options.update = update_;
   options.weight = WeightOfCaller(scenario_, client_);
@@ -70,7 +71,7 @@ client::RunnerOptions GrpcClient::MakeOptions(std::shared_ptr<grpc::Channel> cha
     }
   };
   options.hooks.outgoing = [this](v1::ClientMessage message) {
-    return std::optional(Outgoing(std::move(message)));
+    return Outgoing(std::move(message));
   };
   options.hooks.outgoing_upload = [this](v1::UploadRequest request) {
     return std::optional(interposer_.OutgoingUpload(std::move(request)));
@@ -91,7 +92,7 @@ void GrpcClient::Start(std::shared_ptr<grpc::Channel> channel, asio::thread_pool
   });
 }
 
-v1::ClientMessage GrpcClient::Outgoing(v1::ClientMessage message) {
+std::optional<v1::ClientMessage> GrpcClient::Outgoing(v1::ClientMessage message) {
   if (script_.waits_for.has_value() && script_.waits_for->round == RoundOf(message)) {
     surroundings_.wait_until_done(script_.waits_for->other);
   }

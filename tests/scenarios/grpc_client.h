@@ -51,7 +51,7 @@ class GrpcClient {
  private:
   client::RunnerOptions MakeOptions(std::shared_ptr<grpc::Channel> channel,
                                     asio::thread_pool& pool);
-  v1::ClientMessage Outgoing(v1::ClientMessage message);
+  std::optional<v1::ClientMessage> Outgoing(v1::ClientMessage message);
   std::optional<v1::ServerMessage> Incoming(v1::ServerMessage message,
                                             std::vector<v1::ClientMessage>& say);
   client::Fault At(const client::Point& point);

@@ -76,7 +76,7 @@ v1::Task TaskOf(const Scenario& scenario) {
   aggregator::SetDefaultPolicies(task);
   task.set_task_id(kTaskId);
   *task.mutable_vector() = SpecOf(scenario);
-  task.set_tier(v1::TIER_SEMI_HONEST);
+  task.set_tier(scenario.tier());
   task.set_graph(scenario.graph());
   task.set_corruption_rate(scenario.corruption_rate());
   task.set_dropout_rate(scenario.dropout_rate());
@@ -86,6 +86,9 @@ v1::Task TaskOf(const Scenario& scenario) {
   *task.mutable_advertise_keys() = PolicyFor(scenario, kAdvertiseKeys);
   *task.mutable_share_keys() = PolicyFor(scenario, kShareKeys);
   *task.mutable_masked_input() = PolicyFor(scenario, kMaskedInput);
+  if (scenario.malicious()) {
+    *task.mutable_consistency_check() = PolicyFor(scenario, kConsistencyCheck);
+  }
   *task.mutable_unmasking() = PolicyFor(scenario, kUnmasking);
   return task;
 }
@@ -108,6 +111,7 @@ absl::StatusOr<std::unique_ptr<GrpcStage>> GrpcStage::Open(const Scenario& scena
   if (!task.ok()) return task.status();
   options.aggregator.tasks = {*task};
   options.aggregator.pending_upload_bytes = uint64_t{256} << 20;
+  options.aggregator.roster_version = scenario.malicious() ? kRosterVersion : 0;
   options.aggregator.admits = [&scenario, &cast](const crypto::IdentityPublicKey& identity) {
     const uint32_t client = cast.ClientOf(identity);
     return client < cast.clients() &&
@@ -129,6 +133,7 @@ absl::StatusOr<std::unique_ptr<GrpcStage>> GrpcStage::Open(const Scenario& scena
   SetPatience(context);
   v1::StartSessionRequest request;
   request.set_task_id(kTaskId);
+  if (scenario.malicious()) request.set_model_hash(crypto::ToString(*ModelHashOf(scenario)));
   v1::Session session;
   const grpc::Status started = stage->operator_->StartSession(&context, request, &session);
   if (!started.ok()) return FromGrpcStatus(started);

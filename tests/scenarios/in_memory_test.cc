@@ -34,6 +34,7 @@ std::string ParamName(const ::testing::TestParamInfo<Scenario>& info) { return N
 
 INSTANTIATE_TEST_SUITE_P(Named, InMemory, ::testing::ValuesIn(NamedScenarios()), ParamName);
 INSTANTIATE_TEST_SUITE_P(Dropouts, InMemory, ::testing::ValuesIn(DropoutMatrix()), ParamName);
+INSTANTIATE_TEST_SUITE_P(Malicious, InMemory, ::testing::ValuesIn(MaliciousScenarios()), ParamName);
 INSTANTIATE_TEST_SUITE_P(Liars, InMemory, ::testing::ValuesIn(MisbehaviourScenarios()), ParamName);
 
 // Scenario 7: three answers of four suffice, and whoever comes with the fourth is told success,

@@ -10,6 +10,7 @@ namespace veilsum::scenarios {
 v1::Round RoundOf(const v1::ClientMessage& message) {
   if (message.has_advertise_keys()) return kAdvertiseKeys;
   if (message.has_share_keys()) return kShareKeys;
+  if (message.has_consistency_check()) return kConsistencyCheck;
   if (message.has_unmasking()) return kUnmasking;
   return v1::ROUND_UNSPECIFIED;
 }
@@ -20,9 +21,13 @@ Interposer::Interposer(const Scenario& scenario, const Cast& cast, uint32_t clie
       posts_(how_ == Misbehaviour::kNone && !scenario.script(client).waits_for.has_value()),
       blackboard_(blackboard),
       knowledge_(cast.identity(client), cast.somebody_else(), cast.session_secret(client)),
-      upload_(how_, &knowledge_) {}
+      upload_(how_, &knowledge_) {
+  if (scenario.clients() <= kMostViewedClients) {
+    evidence_.view.emplace(cast.identity(client).public_key());
+  }
+}
 
-v1::ClientMessage Interposer::Outgoing(v1::ClientMessage message) {
+std::optional<v1::ClientMessage> Interposer::Outgoing(v1::ClientMessage message) {
   switch (message.message_case()) {
     case v1::ClientMessage::kAdvertiseKeys: {
       TamperAdvertiseKeys(how_, knowledge_, blackboard_->AnyEntry(),
@@ -36,6 +41,10 @@ v1::ClientMessage Interposer::Outgoing(v1::ClientMessage message) {
     case v1::ClientMessage::kShareKeys:
       TamperShareKeys(how_, knowledge_, *message.mutable_share_keys());
       break;
+    case v1::ClientMessage::kConsistencyCheck:
+      if (how_ == Misbehaviour::kSilentSigner) return std::nullopt;
+      TamperConsistencyCheck(how_, knowledge_, *message.mutable_consistency_check());
+      break;
     case v1::ClientMessage::kUnmasking: {
       TamperUnmasking(how_, knowledge_, *message.mutable_unmasking());
       v1::Unmasking body;
@@ -45,6 +54,7 @@ v1::ClientMessage Interposer::Outgoing(v1::ClientMessage message) {
     default:
       return message;  // Hello and Withdraw, which get no answer of their own.
   }
+  if (evidence_.view.has_value()) evidence_.view->Said(message);
   own_[message.message_case()] = message;
   answers_due_.push_back(false);
   return message;
@@ -52,7 +62,22 @@ v1::ClientMessage Interposer::Outgoing(v1::ClientMessage message) {
 
 v1::UploadRequest Interposer::OutgoingUpload(v1::UploadRequest request) {
   upload_.Tamper(request);
+  NoteUpload(request);
   return request;
+}
+
+void Interposer::NoteUpload(const v1::UploadRequest& request) {
+  if (!evidence_.view.has_value()) return;
+  if (request.has_data() && evidence_.view->uploads.empty()) {
+    evidence_.view->Uploaded("update", {});
+  }
+  if (!request.has_close()) return;
+  const std::string& digest = request.close().digest();
+  if (!closed_upload_.empty() && digest != closed_upload_) {
+    // Other bytes under the same masks, so another input.
+    evidence_.view->Uploaded("update", crypto::Sha256(crypto::AsBytes(digest)));
+  }
+  closed_upload_ = digest;
 }
 
 std::optional<v1::ServerMessage> Interposer::Incoming(v1::ServerMessage message,
@@ -61,6 +86,7 @@ std::optional<v1::ServerMessage> Interposer::Incoming(v1::ServerMessage message,
   if (message.has_survivors()) {
     evidence_.survivor_bitmaps.insert(message.survivors().survivors());
   }
+  if (evidence_.view.has_value()) evidence_.view->Shown(message);
   if (AnswersLie(message)) {
     evidence_.refusal = message.has_refused() ? message.refused().reason() : v1::REASON_UNSPECIFIED;
     return std::nullopt;

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "proto/participant.pb.h"
+#include "tests/adversary/privacy_checker.h"
 #include "tests/scenarios/cast.h"
 #include "tests/scenarios/scenario.h"
 #include "tests/scenarios/tampering.h"
@@ -42,11 +43,16 @@ class Blackboard {
   std::optional<v1::AdvertiseKeysEntry> entry_;
 };
 
+// Of more clients than this no views are kept: their shares alone are hundreds of megabytes.
+inline constexpr uint32_t kMostViewedClients = 200;
+
 // What one client was shown and what it gave away.
 struct Evidence {
   std::set<std::string> survivor_bitmaps;
   std::vector<v1::Unmasking> unmaskings;  // As they left the client.
   std::optional<v1::Reason> refusal;      // Of what it said out of turn; unspecified: accepted.
+  // All that it took in and let go of, for the privacy checker; nothing in the largest scenarios.
+  std::optional<adversary::ClientView> view;
 };
 
 // Not thread-safe: one client's strand.
@@ -54,8 +60,8 @@ class Interposer {
  public:
   Interposer(const Scenario& scenario, const Cast& cast, uint32_t client, Blackboard* blackboard);
 
-  // From the protocol to the wire.
-  v1::ClientMessage Outgoing(v1::ClientMessage message);
+  // From the protocol to the wire; nothing, if the client keeps silent instead.
+  std::optional<v1::ClientMessage> Outgoing(v1::ClientMessage message);
   v1::UploadRequest OutgoingUpload(v1::UploadRequest request);
 
   // From the wire to the protocol; nothing, if the message answers a lie. `say`: messages that go
@@ -69,6 +75,8 @@ class Interposer {
   const Evidence& evidence() const { return evidence_; }
 
  private:
+  // For the privacy checker: what it has masked is out, as a whole or not.
+  void NoteUpload(const v1::UploadRequest& request);
   // True: `message` answers something that was said out of turn.
   bool AnswersLie(const v1::ServerMessage& message);
 
@@ -77,6 +85,7 @@ class Interposer {
   Blackboard* const blackboard_;
   Knowledge knowledge_;
   UploadTamperer upload_;
+  std::string closed_upload_;  // The digest of the masked input that left; empty: none has.
   Evidence evidence_;
   std::map<v1::ClientMessage::MessageCase, v1::ClientMessage> own_;
   std::deque<bool> answers_due_;  // In order; true: to a lie.

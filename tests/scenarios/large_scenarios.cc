@@ -31,6 +31,14 @@ std::vector<Scenario> LargeScenarios() {
   return {
       Losing(Scenario("FiftyOfThirty").Clients(50).CorruptionRate(0.17).Threshold(30), 1, 4, 5),
       Losing(Scenario("HundredOfFiftyOne").Clients(100).Threshold(51).Dimension(100'000), 2, 3, 5),
+      Losing(Scenario("MaliciousHundred")
+                 .Clients(100)
+                 .CorruptionRate(0.1)
+                 .MinSurvivors(50)
+                 .Malicious()
+                 .Threshold(56)
+                 .Dimension(10'000),
+             2, 3, 5),
       Losing(Scenario("HundredOnAHararyGraph")
                  .Clients(100)
                  .Harary(0.05, 0.1)

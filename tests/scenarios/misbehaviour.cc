@@ -11,6 +11,7 @@ v1::Round RoundOf(Misbehaviour misbehaviour) {
   if (misbehaviour <= Misbehaviour::kForgedUploadClose) {
     return v1::ROUND_MASKED_INPUT_COLLECTION;
   }
+  if (misbehaviour <= Misbehaviour::kSilentSigner) return v1::ROUND_CONSISTENCY_CHECK;
   if (misbehaviour <= Misbehaviour::kForgedUnmasking) return v1::ROUND_UNMASKING;
   return v1::ROUND_SHARE_KEYS;
 }
@@ -105,6 +106,14 @@ std::string NameOf(Misbehaviour misbehaviour) {
       return "NoShareAtAll";
     case Misbehaviour::kForgedUnmasking:
       return "ForgedUnmasking";
+    case Misbehaviour::kForgedSurvivorSignature:
+      return "ForgedSurvivorSignature";
+    case Misbehaviour::kSignsOtherSurvivors:
+      return "SignsOtherSurvivors";
+    case Misbehaviour::kShortSurvivorSignature:
+      return "ShortSurvivorSignature";
+    case Misbehaviour::kSilentSigner:
+      return "SilentSigner";
     case Misbehaviour::kUnsetMessage:
       return "UnsetMessage";
     case Misbehaviour::kTooEarly:

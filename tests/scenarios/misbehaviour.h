@@ -55,6 +55,12 @@ enum class Misbehaviour {
   kForgedUploadOpen,    // Signed by somebody else.
   kForgedUploadClose,   // Signed by somebody else.
 
+  // Round 3, ConsistencyCheck.
+  kForgedSurvivorSignature,  // Signed by somebody else.
+  kSignsOtherSurvivors,      // A good signature of a set without somebody who survived.
+  kShortSurvivorSignature,   // 63 bytes.
+  kSilentSigner,             // Says nothing, and answers in Unmasking all the same.
+
   // Round 4, Unmasking.
   kWrongShareKind,        // The share of m of a survivor.
   kSelfShareOfDropout,    // The share of b of a client that never uploaded.
@@ -74,7 +80,7 @@ enum class Misbehaviour {
   kAgain,             // ShareKeys twice: no harm.
   kConflicting,       // A second ShareKeys with other bytes.
   kOtherEntry,        // A second AdvertiseKeys with other keys.
-  kConsistencyCheck,  // A message of a round that the semi-honest tier does not have.
+  kConsistencyCheck,  // One with ShareKeys; the semi-honest tier does not have that round at all.
   kAfterTheEnd,       // Another Unmasking once the result is there.
 
   // No seat at all.

@@ -119,6 +119,34 @@ void AddOutOfTurn(std::vector<Scenario>& all) {
 
 }  // namespace
 
+std::vector<Scenario> ConsistencyLiars() {
+  const auto lies = [](M how) {
+    return Scenario(absl::StrCat("MaliciousLies", NameOf(how)))
+        .Clients(5)
+        .Malicious()
+        .Threshold(4)
+        .Client(kLiar)
+        .Lies(how);
+  };
+  return {
+      lies(M::kForgedSurvivorSignature)
+          .IsDropped(v1::REASON_BAD_SIGNATURE)
+          .IsTold(v1::REASON_BAD_SIGNATURE),
+      lies(M::kSignsOtherSurvivors)
+          .IsDropped(v1::REASON_BAD_SIGNATURE)
+          .IsTold(v1::REASON_BAD_SIGNATURE),
+      // Refused, so that it leaves without another word.
+      lies(M::kShortSurvivorSignature)
+          .IsDropped(v1::REASON_NO_ANSWER)
+          .IsTold(v1::REASON_MALFORMED)
+          .Client(kOther)
+          .WaitsFor(kLiar, kConsistencyCheck),
+      lies(M::kSilentSigner).IsDropped(v1::REASON_NO_ANSWER),
+      lies(M::kConsistencyCheck).IsAnswered(v1::REASON_EARLY),
+      lies(M::kAllCorrupted).Aborts(v1::REASON_BELOW_THRESHOLD),
+  };
+}
+
 std::vector<Scenario> MisbehaviourScenarios() {
   std::vector<Scenario> all;
   AddKeys(all);

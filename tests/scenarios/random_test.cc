@@ -47,7 +47,11 @@ Scenario RandomScenario(uint64_t seed, Dice& dice) {
       .Dimension(dice.Between(1, 60))
       .Bits(dice.Between(1, 24))
       .MaxWeight(dice.OneIn(3) ? 1'000'000 : 10);
-  if (scenario.clients() >= 8 && dice.OneIn(2)) {
+  if (scenario.clients() >= 4 && dice.OneIn(2)) {
+    scenario.Malicious();
+    if (scenario.clients() >= 5 && dice.OneIn(3)) scenario.CorruptionRate(0.2);
+    if (scenario.corruption_rate() * scenario.clients() >= 2) scenario.MinSurvivors(4);
+  } else if (scenario.clients() >= 8 && dice.OneIn(2)) {
     scenario.Harary(0, 0.25);
   } else if (dice.OneIn(2)) {
     scenario.CorruptionRate(0.2);

@@ -3,24 +3,27 @@
 
 #include "tests/scenarios/scenario.h"
 
+#include <algorithm>
+
 namespace veilsum::scenarios {
 namespace {
 
 // The round that follows, for those who die after one.
-v1::Round Next(v1::Round round) {
-  return round == kMaskedInput ? kUnmasking : static_cast<v1::Round>(round + 1);
+v1::Round Next(v1::Round round, v1::Tier tier) {
+  const bool skips = round == kMaskedInput && tier != v1::TIER_MALICIOUS;
+  return static_cast<v1::Round>(round + (skips ? 2 : 1));
 }
 
 // The first round that the client does not answer; one beyond the last if there is none.
-v1::Round LeavesIn(const ClientScript& script) {
+v1::Round LeavesIn(const ClientScript& script, v1::Tier tier) {
   if (script.vanishes.has_value()) {
     const When& when = *script.vanishes;
-    return when.moment == When::Moment::kAfter ? Next(when.round) : when.round;
+    return when.moment == When::Moment::kAfter ? Next(when.round, tier) : when.round;
   }
   if (script.caller_error != CallerError::kNone) return kAdvertiseKeys;
   const bool lies_itself_out = script.misbehaviour != Misbehaviour::kNone &&
                                (script.told.has_value() || script.dropped.has_value());
-  return lies_itself_out ? RoundOf(script.misbehaviour) : Next(kUnmasking);
+  return lies_itself_out ? RoundOf(script.misbehaviour) : Next(kUnmasking, tier);
 }
 
 bool TakesNoSeat(const ClientScript& script) {
@@ -28,6 +31,49 @@ bool TakesNoSeat(const ClientScript& script) {
 }
 
 }  // namespace
+
+std::vector<v1::Round> RoundsOf(v1::Tier tier) {
+  if (tier != v1::TIER_MALICIOUS) return {kAdvertiseKeys, kShareKeys, kMaskedInput, kUnmasking};
+  return {kAdvertiseKeys, kShareKeys, kMaskedInput, kConsistencyCheck, kUnmasking};
+}
+
+Scenario& Scenario::Malicious() {
+  tier_ = v1::TIER_MALICIOUS;
+  // Of no more than nine clients, so that A is one.
+  if (corruption_rate_ == 0) corruption_rate_ = 0.1;
+  min_survivors_ = std::max<uint32_t>(min_survivors_, 3);
+  return *this;
+}
+
+std::optional<Scenario> InMaliciousTier(const Scenario& scenario) {
+  Scenario story = scenario;
+  story.Named("Malicious" + scenario.name()).Malicious().AnyThreshold();
+  if (scenario.graph() != v1::GRAPH_RULE_COMPLETE || scenario.clients() >= 20) return std::nullopt;
+  for (uint32_t client = 0; client < scenario.clients(); ++client) {
+    if (scenario.script(client).refusal == v1::REASON_UNSUPPORTED) return std::nullopt;
+  }
+  const bool the_same_end = scenario.abort_reason() == v1::REASON_TOO_FEW_CLIENTS ||
+                            scenario.abort_reason() == v1::REASON_DEALER_CHEATED;
+  if (scenario.aborts()) return the_same_end ? std::optional(story) : std::nullopt;
+  const uint32_t clients = story.TurnoutOf(kAdvertiseKeys).answering;
+  const uint32_t threshold = (clients + 1) / 2 + 1;
+  const auto included = static_cast<uint32_t>(story.Included().size());
+  if (clients < story.min_survivors() || included < std::max(threshold, story.min_survivors()) ||
+      story.TurnoutOf(kConsistencyCheck).answering < threshold ||
+      story.TurnoutOf(kUnmasking).answering < threshold) {
+    return std::nullopt;
+  }
+  return story.Threshold(threshold);
+}
+
+std::vector<Scenario> InMaliciousTier(const std::vector<Scenario>& scenarios) {
+  std::vector<Scenario> stories;
+  for (const Scenario& scenario : scenarios) {
+    std::optional<Scenario> story = InMaliciousTier(scenario);
+    if (story.has_value()) stories.push_back(*std::move(story));
+  }
+  return stories;
+}
 
 Scenario& Scenario::Harary(double corrupt, double dropout) {
   graph_ = v1::GRAPH_RULE_HARARY;
@@ -73,7 +119,7 @@ Scenario::Turnout Scenario::TurnoutOf(v1::Round round) const {
   for (uint32_t client = 0; client < clients_; ++client) {
     const ClientScript& one = script(client);
     if (TakesNoSeat(one)) continue;
-    const v1::Round leaves = LeavesIn(one);
+    const v1::Round leaves = LeavesIn(one, tier_);
     if (leaves > round) ++turnout.answering;
     // Seats that nobody takes are waited for, whatever the reason.
     const bool quietly = round == kAdvertiseKeys || one.dropped == v1::REASON_NO_ANSWER;

@@ -26,8 +26,10 @@ namespace veilsum::scenarios {
 inline constexpr v1::Round kAdvertiseKeys = v1::ROUND_ADVERTISE_KEYS;
 inline constexpr v1::Round kShareKeys = v1::ROUND_SHARE_KEYS;
 inline constexpr v1::Round kMaskedInput = v1::ROUND_MASKED_INPUT_COLLECTION;
+inline constexpr v1::Round kConsistencyCheck = v1::ROUND_CONSISTENCY_CHECK;
 inline constexpr v1::Round kUnmasking = v1::ROUND_UNMASKING;
-inline constexpr v1::Round kRounds[] = {kAdvertiseKeys, kShareKeys, kMaskedInput, kUnmasking};
+// Those that take place in a session of this tier, in order.
+std::vector<v1::Round> RoundsOf(v1::Tier tier);
 
 // A point in one client's session.
 struct When {
@@ -94,6 +96,8 @@ class Scenario {
 
   Scenario& Clients(uint32_t count) { return Set(clients_, count); }
   Scenario& Harary(double corrupt, double dropout);
+  // The malicious tier, with A = 1 and n_min = 3 at least.
+  Scenario& Malicious();
   Scenario& CorruptionRate(double rate) { return Set(corruption_rate_, rate); }
   Scenario& MinSurvivors(uint32_t count) { return Set(min_survivors_, count); }
   Scenario& Dimension(uint64_t dimension) { return Set(dimension_, dimension); }
@@ -126,6 +130,8 @@ class Scenario {
   Scenario& Aborts(v1::Reason reason) { return Set(abort_reason_, reason); }
 
   const std::string& name() const { return name_; }
+  v1::Tier tier() const { return tier_; }
+  bool malicious() const { return tier_ == v1::TIER_MALICIOUS; }
   uint32_t clients() const { return clients_; }
   v1::GraphRule graph() const { return graph_; }
   double corruption_rate() const { return corruption_rate_; }
@@ -152,6 +158,13 @@ class Scenario {
   // Seats that can be taken at most; strangers and those who come too late take none.
   uint32_t Seats() const;
 
+  // For another story of the same clients.
+  Scenario& Named(std::string name) { return Set(name_, std::move(name)); }
+  Scenario& AnyThreshold() {
+    threshold_.reset();
+    return *this;
+  }
+
  private:
   template <class T>
   Scenario& Set(T& field, T value) {
@@ -166,6 +179,7 @@ class Scenario {
   ClientScript& script() { return scripts_[current_]; }
 
   std::string name_;
+  v1::Tier tier_ = v1::TIER_SEMI_HONEST;
   uint32_t clients_ = 4;
   v1::GraphRule graph_ = v1::GRAPH_RULE_COMPLETE;
   double corruption_rate_ = 0;
@@ -185,12 +199,21 @@ class Scenario {
 inline std::string NameOf(const Scenario& scenario) { return scenario.name(); }
 inline void PrintTo(const Scenario& scenario, std::ostream* out) { *out << scenario.name(); }
 
+// The same story in the malicious tier, under a name of its own. Nothing where another one would
+// come of it: the sparse graph, or fewer clients than are needed there.
+std::optional<Scenario> InMaliciousTier(const Scenario& scenario);
+std::vector<Scenario> InMaliciousTier(const std::vector<Scenario>& scenarios);
+
 // The stories that every driver must be able to tell (all_scenarios.cc).
 std::vector<Scenario> NamedScenarios();
 // "Vanish in each round × each count up to the tolerance".
 std::vector<Scenario> DropoutMatrix();
 // Every kind of bad input that one client of five can send.
 std::vector<Scenario> MisbehaviourScenarios();
+// What one client of five can do to the consistency check.
+std::vector<Scenario> ConsistencyLiars();
+// All of the above in the malicious tier, and what happens only there.
+std::vector<Scenario> MaliciousScenarios();
 
 }  // namespace veilsum::scenarios
 

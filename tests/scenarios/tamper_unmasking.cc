@@ -68,6 +68,14 @@ bool TamperBody(Misbehaviour how, const Knowledge& knowledge, v1::Unmasking& bod
     case Misbehaviour::kFlippedShareBit:
       FlipBit(BytesOf(*body.mutable_shares(0)), 3);
       return true;
+    case Misbehaviour::kInconsistentShares:
+      // Its own share of b is a true one, and would not fit the others.
+      for (int i = 0; i < body.shares_size(); ++i) {
+        if (body.shares(i).owner() != knowledge.position) continue;
+        body.mutable_shares()->DeleteSubrange(i, 1);
+        break;
+      }
+      return true;
     case Misbehaviour::kNoShareAtAll:
       body.clear_shares();
       return true;

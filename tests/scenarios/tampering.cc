@@ -29,6 +29,7 @@ void Knowledge::Learn(const v1::ServerMessage& message) {
     }
     transcript = crypto::TranscriptDigest(header_hash, crypto::RosterRoot(seats));
   }
+  if (message.has_survivors()) survivors = message.survivors().survivors();
   for (const auto& neighbour : message.neighbours().neighbours()) {
     neighbours[neighbour.position()].ParseFromString(neighbour.advertised().entry());
   }

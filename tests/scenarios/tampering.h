@@ -44,6 +44,8 @@ struct Knowledge {
   uint32_t position = 0;
   // From the neighbours' entries on, by position.
   std::map<uint32_t, v1::AdvertiseKeysEntry> neighbours;
+  // The bitmap of U3, once it was shown.
+  std::string survivors;
 
   void Learn(const v1::ServerMessage& message);
   crypto::Party PartyAt(uint32_t at) const { return {at, roster[at]}; }
@@ -60,6 +62,8 @@ void TamperAdvertiseKeys(Misbehaviour how, const Knowledge& knowledge,
                          const std::optional<v1::AdvertiseKeysEntry>& others,
                          v1::AdvertiseKeys& message);
 void TamperShareKeys(Misbehaviour how, const Knowledge& knowledge, v1::SignedMessage& message);
+void TamperConsistencyCheck(Misbehaviour how, const Knowledge& knowledge,
+                            v1::ConsistencyCheck& message);
 void TamperUnmasking(Misbehaviour how, const Knowledge& knowledge, v1::SignedMessage& message);
 
 // The parts of one upload, in order.

@@ -178,11 +178,13 @@ class Driver {
       case kSpeak: {
         const v1::ClientMessage message = client.outbox.front();
         if (!Chance(options_.chaos.duplicate)) client.outbox.pop_front();
+        Count(true, message);
         return AtWork([&] { aggregator_->Receive(choice.client, message); });
       }
       case kHear: {
         const MessagePtr message = std::move(client.inbox.front());
         client.inbox.pop_front();
+        Count(false, *message);
         return client.Hear(*message);
       }
       case kHearUpload: {
@@ -192,6 +194,7 @@ class Driver {
       }
       case kUpload: {
         const v1::UploadRequest request = client.NextUploadRequest();
+        Count(true, request);
         return AtWork([&] { aggregator_->ReceiveUpload(choice.client, request); });
       }
       case kReturn:
@@ -203,6 +206,11 @@ class Driver {
       case kUnmask:
         return AtWork([&] { aggregator_->Unmask(); });
     }
+  }
+
+  template <class Message>
+  void Count(bool from_client, const Message& message) {
+    if (options_.on_message) options_.on_message(from_client, message.ByteSizeLong());
   }
 
   // A Hello that names the session resumes it; without an offer there is none to name.

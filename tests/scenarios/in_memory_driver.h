@@ -39,6 +39,9 @@ struct InMemoryOptions {
   bool one_upload_at_a_time = false;
   // Called around everything that the aggregator does: true before, false after.
   std::function<void(bool)> aggregator_at_work;
+  // Called with the size of each message as it goes from hand to hand: of a round's control message
+  // or of a part of an upload.
+  std::function<void(bool from_client, size_t bytes)> on_message;
   // Called after each step of the schedule with the round that the session is in; unspecified: it
   // has ended. `uploading`: the step was one of an upload.
   std::function<void(v1::Round round, bool uploading)> after_step;

@@ -29,7 +29,9 @@ Scenario Losing(Scenario scenario, uint32_t share_keys, uint32_t masked_input, u
 
 std::vector<Scenario> LargeScenarios() {
   return {
-      Losing(Scenario("FiftyOfThirty").Clients(50).CorruptionRate(0.17).Threshold(30), 1, 4, 5),
+      Losing(
+          Scenario("FiftyOfThirty").Clients(50).CorruptionRate(0.17).MinSurvivors(20).Threshold(30),
+          1, 4, 5),
       Losing(Scenario("HundredOfFiftyOne").Clients(100).Threshold(51).Dimension(100'000), 2, 3, 5),
       Losing(Scenario("MaliciousHundred")
                  .Clients(100)
@@ -42,6 +44,7 @@ std::vector<Scenario> LargeScenarios() {
       Losing(Scenario("HundredOnAHararyGraph")
                  .Clients(100)
                  .Harary(0.05, 0.1)
+                 .MinSurvivors(40)
                  .Threshold(6)
                  .Dimension(100'000),
              2, 3, 5),
@@ -53,6 +56,7 @@ Scenario ThousandsOfClients(uint32_t clients) {
   return Losing(Scenario(absl::StrCat("KRegular", clients))
                     .Clients(clients)
                     .Harary(0.05, 0.05)
+                    .MinSurvivors(clients / 2)
                     .Dimension(100'000),
                 lost / 5, lost / 2, lost - lost / 5 - lost / 2);
 }

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "absl/strings/str_replace.h"
+#include "aggregator/config/table_reader.h"
 #include "aggregator/config/task_config.h"
 #include "aggregator/config/task_rules.h"
 #include "proto/reason_status.h"
@@ -123,10 +124,23 @@ TEST_P(BadConfigTest, IsRefusedWithPlaceAndAdvice) {
   EXPECT_EQ(ReasonOf(config.status()), bad.reason);
 }
 
+TEST(ParseDocumentTest, TextMayHaveAnyCharacters) {
+  const auto document = ParseDocument(
+      "\xef\xbb\xbf# \u00e4\na = \"\\\"\u00e4\" # \u00e4\nb = '''\n\u00e4'''''\nc = '\u00e4'\n"
+      "\"\u00e4\" = \"\"\n",
+      "a.toml");
+  ASSERT_TRUE(document.ok()) << document.status();
+  EXPECT_EQ(document->root.size(), 4);
+}
+
 INSTANTIATE_TEST_SUITE_P(
     Table, BadConfigTest,
     ::testing::Values(
         Bad{"NotToml", "", "[server\n", "a.toml:1:8: not valid TOML"},
+        Bad{"StrayCharacter",
+            "address =", "\u00e4dress =", "a.toml:2: not valid TOML: a character"},
+        Bad{"StrayCharacterBehindText", "\"0.0.0.0:1\"", "'''\u00e4'''' \u00e4",
+            "a.toml:2: not valid"},
         Bad{"UnknownKey", "address =", "adress =",
             "a.toml:2: server.adress is not a known key; known here: address, "},
         Bad{"UnknownSection", "[limits]", "[limit]", "a.toml:7: limit is not a known key"},

@@ -6,9 +6,11 @@
 #include <algorithm>
 #include <sstream>
 
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/strip.h"
 #include "proto/reason_status.h"
 
 namespace veilsum::aggregator {
@@ -20,6 +22,38 @@ std::string TypeName(const toml::node& node) {
   std::ostringstream name;
   name << node.type();
   return name.str();
+}
+
+// Behind the quoted text or comment that begins at `at`; one further where none does.
+size_t SkipText(absl::string_view text, size_t at) {
+  const char quote = text[at];
+  if (quote == '#') return std::min(text.find('\n', at), text.size());
+  if (quote != '"' && quote != '\'') return at + 1;
+  const std::string triple(3, quote);
+  const bool many_lines = absl::StartsWith(text.substr(at), triple);
+  at += many_lines ? 3 : 1;
+  for (; at < text.size(); ++at) {
+    if (quote == '"' && text[at] == '\\') {
+      ++at;
+    } else if (many_lines && absl::StartsWith(text.substr(at), triple)) {
+      // Two more may belong to the text.
+      return std::min(text.find_first_not_of(quote, at), at + 5);
+    } else if (!many_lines && (text[at] == quote || text[at] == '\n')) {
+      return at + 1;
+    }
+  }
+  return text.size();
+}
+
+// The line of the first character beyond ASCII that is neither quoted nor in a comment, where TOML
+// has none; 0: there is none. toml++ 3.3 has no defined behaviour for some of them.
+size_t LineOfStrayCharacter(absl::string_view text) {
+  absl::ConsumePrefix(&text, "\xef\xbb\xbf");
+  for (size_t at = 0; at < text.size(); at = SkipText(text, at)) {
+    if (static_cast<unsigned char>(text[at]) < 0x80) continue;
+    return 1 + static_cast<size_t>(std::count(text.begin(), text.begin() + at, '\n'));
+  }
+  return 0;
 }
 
 }  // namespace
@@ -34,9 +68,14 @@ void Document::Fail(absl::string_view place, const absl::Status& error) {
 }
 
 absl::StatusOr<Document> ParseDocument(absl::string_view text, absl::string_view file) {
-  toml::parse_result parsed = toml::parse(View(text), View(file));
   Document document;
   document.file = std::string(file);
+  if (const size_t line = LineOfStrayCharacter(text); line != 0) {
+    document.Fail(absl::StrCat(file, ":", line),
+                  "not valid TOML: a character that is not ASCII stands outside of quotes");
+    return document.status;
+  }
+  toml::parse_result parsed = toml::parse(View(text), View(file));
   if (!parsed) {
     const toml::source_position& at = parsed.error().source().begin;
     const std::string_view why = parsed.error().description();

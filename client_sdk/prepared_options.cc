@@ -136,6 +136,7 @@ client::SessionPolicy Wanted(const Policy& policy) {
       policy.least_tier == Tier::kMalicious ? v1::TIER_MALICIOUS : v1::TIER_SEMI_HONEST;
   wanted.least_min_survivors = policy.least_n_min;
   wanted.least_corruption_rate = policy.least_corruption_rate;
+  wanted.most_corrupted = policy.most_corrupted;
   wanted.greatest_modulus_bits = policy.greatest_modulus_bits;
   wanted.expected = {policy.expected.dimension, policy.expected.clip, policy.expected.norm_clip,
                      policy.expected.quantisation_bits, policy.expected.max_weight};

@@ -76,7 +76,12 @@ struct ExpectedVector {
 struct Policy {
   Tier least_tier = Tier::kMalicious;
   uint32_t least_n_min = 3;            // Least inputs in a published sum.
-  double least_corruption_rate = 0.0;  // γ: corrupted clients that the session must tolerate.
+  double least_corruption_rate = 0.0;  // γ
+  // How many of all who are enrolled, not just of one session, may be in league with the
+  // aggregator, as far as this client is prepared to believe. A session of the malicious tier must
+  // withstand so many: γ times its least number of inputs (and never less than 1). With more of
+  // them than this, the aggregator can read this client's update.
+  uint32_t most_corrupted = 1;
   uint32_t greatest_modulus_bits = 63;
   ExpectedVector expected{};
   // Sessions of the malicious tier that are bound to no model. An aggregator may then hand each

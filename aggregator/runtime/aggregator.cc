@@ -207,14 +207,19 @@ void Aggregator::SessionFinished(const std::string& session_id) {
 
 // The oldest first: their sums and seats, later their reports.
 void Aggregator::ForgetOldSessions() {
-  uint64_t kept = 0;
+  // Counted apart: a series of aborted sessions must not push out the sums of others.
+  uint64_t completed = 0;
+  uint64_t aborted = 0;
   uint64_t listed = 0;
   for (auto at = session_list_.begin(); at != session_list_.end();) {
     SessionEntry& entry = at->second;
     ++listed;
-    if (!entry.running && entry.runtime != nullptr && ++kept > options_.kept_results) {
-      entry.runtime->DropResult();  // Somebody may still hold the session itself.
-      entry.runtime.reset();
+    if (!entry.running && entry.runtime != nullptr) {
+      const bool has_sum = entry.Snapshot()->state() == v1::SESSION_STATE_COMPLETED;
+      if (++(has_sum ? completed : aborted) > options_.kept_results) {
+        entry.runtime->DropResult();  // Somebody may still hold the session itself.
+        entry.runtime.reset();
+      }
     }
     if (!entry.running && listed > limits::kMaxListedSessions) {
       sessions_.erase(at->first);

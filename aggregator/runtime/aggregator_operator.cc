@@ -11,7 +11,6 @@
 #include "aggregator/runtime/names.h"
 #include "proto/cut_text.h"
 #include "proto/limits.h"
-#include "proto/reason_status.h"
 #include "spdlog/spdlog.h"
 
 namespace veilsum::aggregator {

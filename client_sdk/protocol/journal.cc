@@ -4,7 +4,6 @@
 #include "client_sdk/protocol/journal.h"
 
 #include <algorithm>
-#include <utility>
 #include <variant>
 
 #include "absl/status/status.h"

@@ -11,7 +11,6 @@
 
 #include "client_sdk/protocol/conversation_testing.h"
 #include "crypto/masking/lanes.h"
-#include "crypto/transcript/bitmap.h"
 #include "gtest/gtest.h"
 #include "proto/journal.pb.h"
 

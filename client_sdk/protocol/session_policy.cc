@@ -3,8 +3,11 @@
 
 #include "client_sdk/protocol/session_policy.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "crypto/graph/parameters.h"
 #include "crypto/identities/enrolment.h"
 #include "proto/reason_status.h"
 
@@ -25,6 +28,12 @@ absl::Status CheckExpected(absl::string_view field, T offered, const std::option
   return Weaker(field, offered, "exactly", *expected);
 }
 
+// A of docs/protocol.md, "Parameters", for the fewest clients that the header allows. With it the
+// threshold is planned for a roster of any length, and at least two inputs of others are left.
+uint32_t Withstands(const v1::SessionHeader& header) {
+  return std::max(1u, crypto::FloorOfRate(header.corruption_rate(), header.min_survivors()));
+}
+
 absl::Status CheckStrength(const SessionPolicy& policy, const v1::SessionHeader& header) {
   if (header.tier() < policy.least_tier) {
     return Weaker("tier", v1::Tier_Name(header.tier()), "at least",
@@ -37,6 +46,12 @@ absl::Status CheckStrength(const SessionPolicy& policy, const v1::SessionHeader&
   if (!(header.corruption_rate() >= policy.least_corruption_rate)) {
     return Weaker("corruption_rate", header.corruption_rate(), "at least",
                   policy.least_corruption_rate);
+  }
+  if (header.tier() == v1::TIER_MALICIOUS && Withstands(header) < policy.most_corrupted) {
+    return Weaker("number of corrupted clients that its smallest cohort withstands",
+                  absl::StrCat(Withstands(header), " (corruption_rate ", header.corruption_rate(),
+                               " of min_survivors ", header.min_survivors(), ")"),
+                  "at least", policy.most_corrupted);
   }
   if (header.vector().modulus_bits() > policy.greatest_modulus_bits) {
     return Weaker("modulus_bits", header.vector().modulus_bits(), "at most",

@@ -49,6 +49,10 @@ struct SessionPolicy {
   v1::Tier least_tier = v1::TIER_MALICIOUS;
   uint32_t least_min_survivors = 3;
   double least_corruption_rate = 0.0;
+  // Of all identities that the root vouches for, those that may be in league with the aggregator,
+  // which chooses who of them takes part. Every session that the header allows must withstand so
+  // many: max(1, floor(corruption_rate · min_survivors)) at least.
+  uint32_t most_corrupted = 1;
   uint32_t greatest_modulus_bits = 63;
   ExpectedVector expected;
 

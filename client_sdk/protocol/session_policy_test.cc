@@ -215,5 +215,23 @@ TEST(AnsweredTest, OfTwoSessionsOnlyOneIsAnswered) {
   }
 }
 
+// The aggregator writes the rate and the smallest cohort, and picks who is in it.
+TEST(MostCorruptedTest, CountsWhatTheSmallestCohortWithstands) {
+  Joining joining;
+  joining.model_hash = TestModel();
+  v1::SessionHeader header = MaliciousHeader(10);
+  header.set_min_survivors(6);
+  header.set_dropout_rate(0);
+  const auto joins = [&](double rate, uint32_t most_corrupted) {
+    header.set_corruption_rate(rate);
+    joining.policy.most_corrupted = most_corrupted;
+    return Joins(joining.Offer(header));
+  };
+  EXPECT_TRUE(joins(0.4, 2));   // floor(0.4 · 6)
+  EXPECT_FALSE(joins(0.3, 2));  // 1 in six, although 3 in ten
+  EXPECT_TRUE(joins(1e-9, 1));  // In this tier one always counts.
+  EXPECT_FALSE(joins(1e-9, 2));
+}
+
 }  // namespace
 }  // namespace veilsum::client

@@ -4,7 +4,6 @@
 #include "client_sdk/state/sqlite_session_store.h"
 
 #include <utility>
-#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "client_sdk/state/state_error.h"

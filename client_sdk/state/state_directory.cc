@@ -42,18 +42,6 @@ absl::StatusOr<int> OpenPrivate(const std::string& path) {
   return file;
 }
 
-absl::Status MakeDirectory(const std::string& path) {
-  if (mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) return SystemError("make", path);
-  struct stat info {};
-  if (stat(path.c_str(), &info) != 0) return SystemError("look at", path);
-  if ((info.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
-    return StateError(absl::StatusCode::kFailedPrecondition,
-                      absl::StrCat("others may write to ", path,
-                                   ", and so undo what a client remembers: chmod 700 it"));
-  }
-  return absl::OkStatus();
-}
-
 // So that new files are found again after a power cut.
 absl::Status SyncDirectory(const std::string& path) {
   const int directory = open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -62,6 +50,23 @@ absl::Status SyncDirectory(const std::string& path) {
   const absl::Status status = synced ? absl::OkStatus() : SystemError("sync", path);
   close(directory);
   return status;
+}
+
+absl::Status MakeDirectory(const std::string& path) {
+  if (mkdir(path.c_str(), 0700) == 0) {
+    const absl::Status synced = SyncDirectory(path + "/..");
+    if (!synced.ok()) return synced;
+  } else if (errno != EEXIST) {
+    return SystemError("make", path);
+  }
+  struct stat info {};
+  if (stat(path.c_str(), &info) != 0) return SystemError("look at", path);
+  if ((info.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
+    return StateError(absl::StatusCode::kFailedPrecondition,
+                      absl::StrCat("others may write to ", path,
+                                   ", and so undo what a client remembers: chmod 700 it"));
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace

@@ -402,5 +402,16 @@ TEST(ResumeTest, BudgetIsCountedByTheInjectedClock) {
   EXPECT_EQ(run(), v1::REASON_UNSPECIFIED);
 }
 
+// While the neighbours are being remembered, so that what follows from them comes after the end.
+TEST(ResumeTest, AnAbortThatOvertakesWhatFollowsFromAMessage) {
+  TestSession session;
+  v1::ServerMessage refused;
+  refused.mutable_refused()->set_scope(v1::Refused::SCOPE_SESSION);
+  refused.mutable_refused()->set_reason(v1::REASON_TOO_FEW_CLIENTS);
+  session.messages[v1::OUTCOME_ROSTER].push_back(refused);
+  const auto result = session.Run(OptionsWith(session, OpenStore(NewDirectory())));
+  EXPECT_EQ(result.status().code(), absl::StatusCode::kAborted) << result.status();
+}
+
 }  // namespace
 }  // namespace veilsum::client

@@ -228,6 +228,8 @@ void SessionDriver::Carry(Send send) {
 }
 
 void SessionDriver::Carry(EncodeInput encode) {
+  // The end may have come while the disk was at work, and with it the seed went.
+  if (protocol_.finished()) return;
   OnPool(
       [this, spec = std::move(encode.spec), seed = protocol_.rounding_seed().Clone()] {
         absl::StatusOr<EncodedInput> encoded =

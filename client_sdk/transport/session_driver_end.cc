@@ -3,7 +3,6 @@
 
 // How long a SessionDriver waits, and how it ends.
 
-#include <algorithm>
 #include <utility>
 #include <variant>
 

@@ -8,7 +8,6 @@
 #define VEILSUM_CLIENT_SDK_TRANSPORT_SESSION_TESTING_H_
 
 #include <asio.hpp>
-#include <functional>
 #include <map>
 #include <memory>
 #include <optional>

@@ -3,8 +3,6 @@
 
 #include "tests/scenarios/aggregator_node.h"
 
-#include <algorithm>
-#include <type_traits>
 
 #include "absl/strings/str_cat.h"
 #include "aggregator/accumulate/unmask.h"

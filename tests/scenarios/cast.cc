@@ -4,7 +4,6 @@
 #include "tests/scenarios/cast.h"
 
 #include <algorithm>
-#include <cmath>
 #include <limits>
 #include <utility>
 

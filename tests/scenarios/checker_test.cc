@@ -7,7 +7,6 @@
 
 #include <functional>
 #include <string>
-#include <utility>
 
 #include "gtest/gtest-spi.h"
 #include "gtest/gtest.h"

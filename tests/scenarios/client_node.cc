@@ -7,11 +7,9 @@
 #include <utility>
 #include <variant>
 
-#include "absl/strings/str_cat.h"
 #include "client_sdk/encoding/decoder.h"
 #include "client_sdk/encoding/encoder.h"
 #include "client_sdk/protocol/masked_input.h"
-#include "proto/reason_status.h"
 
 namespace veilsum::scenarios {
 namespace {

@@ -139,6 +139,8 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"NotToml", "", "[server\n", "a.toml:1:8: not valid TOML"},
         Bad{"StrayCharacter",
             "address =", "\u00e4dress =", "a.toml:2: not valid TOML: a character"},
+        Bad{"StrayCharacterBehindStrayQuote", "max_clients = ", "max_clients = 5\"\u00e4",
+            "not valid TOML: a character"},
         Bad{"StrayCharacterBehindText", "\"0.0.0.0:1\"", "'''\u00e4'''' \u00e4",
             "a.toml:2: not valid"},
         Bad{"UnknownKey", "address =", "adress =",

@@ -29,6 +29,8 @@ size_t SkipText(absl::string_view text, size_t at) {
   const char quote = text[at];
   if (quote == '#') return std::min(text.find('\n', at), text.size());
   if (quote != '"' && quote != '\'') return at + 1;
+  // Elsewhere the quote is a mistake, and opens nothing.
+  if (at > 0 && !absl::StrContains(" \t\n=,.[{", text.substr(at - 1, 1))) return at + 1;
   const std::string triple(3, quote);
   const bool many_lines = absl::StartsWith(text.substr(at), triple);
   at += many_lines ? 3 : 1;

@@ -123,6 +123,10 @@ DEFENCES = [
             CLIENT + "session_policy.cc",
             *off("header.tier() < policy.least_tier"),
             "HeaderAttacks.AWeakerSession"),
+    Defence("small cohort", "the smallest cohort withstands all corrupted identities",
+            CLIENT + "session_policy.cc",
+            *off("header.tier() == v1::TIER_MALICIOUS && Withstands(header) < policy.most_corrupted"),
+            "HeaderAttacks.ACohortTooSmallForAllCorruptedIdentities"),
 
     # ---- Small cohort, late shrink ----
     Defence("small cohort", "n_min against the roster",

@@ -158,6 +158,19 @@ TEST_F(HeaderAttacks, AWeakerSession) {
   }
 }
 
+// The cohort of Limits.MoreCorruptedThanTheRatePromisesOfTheRosterOpenAClient.
+TEST_F(HeaderAttacks, ACohortTooSmallForAllCorruptedIdentities) {
+  MaliciousAggregator aggregator{Cohort{.corrupted = 2}};
+  aggregator.header.set_max_clients(10);
+  aggregator.header.mutable_vector()->set_modulus_bits(16);
+  const auto identities = IdentitiesOf(Cohort{.corrupted = 2});
+  client::SessionPolicy policy = PolicyFor(identities);
+  policy.most_corrupted = 2;
+  HonestClient client({identities[0], policy, ModelHash(), "", 100});
+  client.Hear(aggregator.Offer());
+  EXPECT_THAT(client, Refuses(v1::REASON_HEADER_REFUSED));
+}
+
 // ---- Graph chosen or ground ----
 
 TEST_F(HeaderAttacks, ASparseGraphInTheMaliciousTier) {

@@ -7,7 +7,6 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "proto/reason_status.h"
 #include "tests/adversary/malicious_aggregator.h"
 
 namespace veilsum::adversary {

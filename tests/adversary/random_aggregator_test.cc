@@ -12,7 +12,6 @@
 #include <algorithm>
 #include <cstdlib>
 #include <random>
-#include <set>
 #include <vector>
 
 #include "absl/strings/str_cat.h"

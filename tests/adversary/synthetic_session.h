@@ -13,7 +13,6 @@
 
 #include "crypto/primitives/identity.h"
 #include "crypto/sharing/shamir.h"
-#include "crypto/transcript/key_schedule.h"
 #include "crypto/transcript/transcript.h"
 #include "proto/session.pb.h"
 #include "tests/adversary/privacy_checker.h"

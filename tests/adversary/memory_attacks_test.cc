@@ -5,6 +5,7 @@
 // model once more. Six clients, the last one corrupted: t = 4, n_min = 4.
 
 #include "gtest/gtest.h"
+#include "proto/reason_status.h"
 #include "tests/adversary/matchers.h"
 
 namespace veilsum::adversary {

@@ -12,6 +12,7 @@
 #include "crypto/primitives/labels.h"
 #include "crypto/primitives/random.h"
 #include "crypto/transcript/bitmap.h"
+#include "crypto/transcript/key_schedule.h"
 #include "proto/session_graph.h"
 
 namespace veilsum::adversary {

@@ -6,7 +6,6 @@ import math
 import struct
 
 import hashes
-import masking
 
 
 def modulus_bits(max_clients, max_weight, quantisation_bits):
@@ -27,12 +26,6 @@ def quantise(spec, update, weight, rounding_seed):
         level += int.from_bytes(read(4), "little") < (exact - level) * 2**32
         levels.append(level * weight)
     return levels + [weight]
-
-
-def lanes_digest(spec, elements):
-    """What a client remembers of its input before it is masked."""
-    width = masking.lane_bits(spec.modulus_bits)
-    return hashes.sha256(b"".join(one.to_bytes(width // 8, "little") for one in elements))
 
 
 def to_float32(value):

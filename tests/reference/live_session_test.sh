@@ -8,30 +8,10 @@
 set -uo pipefail
 
 aggregator=$PWD/$1 veilsum=$PWD/$2 client=$PWD/$3 reference=$PWD/tests/reference
+. tests/end_to_end/processes.sh
 export PYTHONPATH=$reference PYTHONDONTWRITEBYTECODE=1
 cd "$TEST_TMPDIR" || exit 1
 trap 'kill -9 $(jobs -p) 2>/dev/null' EXIT
-
-fail() {
-  echo "FAIL: $1"
-  tail -n 30 ./*.log
-  exit 1
-}
-
-# until_true DESCRIPTION COMMAND...: polls, since processes tell nobody when they are ready.
-until_true() {
-  local what=$1
-  shift
-  for _ in $(seq 300); do
-    "$@" >/dev/null 2>&1 && return
-    read -rt 0.1 <> <(:)
-  done
-  fail "$what did not happen within half a minute"
-}
-
-free_port() {
-  /usr/bin/python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
-}
 
 # session NAME INIT_FLAGS...: three C++ clients, then the reference's.
 session() {

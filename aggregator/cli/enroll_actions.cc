@@ -4,7 +4,6 @@
 #include "aggregator/cli/enroll_actions.h"
 
 #include <filesystem>
-#include <optional>
 #include <ostream>
 #include <system_error>
 #include <utility>

@@ -17,7 +17,6 @@
 #include "aggregator/config/task_rules.h"
 #include "crypto/graph/parameters.h"
 #include "proto/limits.h"
-#include "proto/reason_status.h"
 
 namespace veilsum::aggregator::cli {
 namespace {

@@ -3,7 +3,6 @@
 
 #include "aggregator/cli/roster_changes.h"
 
-#include <cstdint>
 #include <map>
 #include <utility>
 

@@ -113,8 +113,8 @@ constexpr char kReadme[] =
 In earnest no two of these are made in one place. Each client makes its own private keys and sends
 out the public parts alone (`veilsum enroll identity`, `veilsum enroll request`); the consortium,
 not the aggregator, %s;
-and the clients get that by a way that the aggregator does not control. Whoever makes up identities can surround a client with
-clients of its own and read its input off the sum.
+and the clients get that by a way that the aggregator does not control. Whoever makes up identities
+can surround a client with clients of its own and read its input off the sum.
 )";
 
 // What differs between the two ways of vouching for identities.

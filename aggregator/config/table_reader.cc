@@ -240,18 +240,6 @@ std::vector<TableReader> TableReader::Tables(absl::string_view key) {
   return readers;
 }
 
-std::vector<std::pair<std::string, std::string>> TableReader::AllStrings() {
-  std::vector<std::pair<std::string, std::string>> all;
-  if (table_ == nullptr) return all;
-  for (const auto& [name, node] : *table_) {
-    const std::string key(name.str());
-    std::string value;
-    String(key, value);
-    all.emplace_back(key, std::move(value));
-  }
-  return all;
-}
-
 void TableReader::Finish() {
   if (!ok() || table_ == nullptr) return;
   for (const auto& [name, node] : *table_) {

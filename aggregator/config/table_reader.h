@@ -65,8 +65,6 @@ class TableReader {
   TableReader Table(absl::string_view key);
   // The tables of [[key]].
   std::vector<TableReader> Tables(absl::string_view key);
-  // Every (key, string) of a table whose keys are names, not settings.
-  std::vector<std::pair<std::string, std::string>> AllStrings();
 
   // A key of the table that nobody asked for is a mistake.
   void Finish();

@@ -8,7 +8,6 @@
 //   4. The session ends exactly once, at the latest with the deadlines, and after that nothing but
 //      replies and sends happens.
 
-#include <map>
 #include <random>
 #include <set>
 

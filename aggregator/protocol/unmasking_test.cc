@@ -10,7 +10,6 @@
 #include "crypto/transcript/transcript.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "proto/reason_status.h"
 
 namespace veilsum::aggregator {
 namespace {

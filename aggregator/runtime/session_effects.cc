@@ -172,8 +172,8 @@ void SessionRuntime::CarryOut(ClientDropped& effect) {
 void SessionRuntime::CarryOut(ClientRefused& effect) {
   view_.Apply(effect);
   ScheduleProgress();
-  if (view_.present().refusals_total() > kLoggedRefusals)
-    return;  // LogRefusals says how many more.
+  // LogRefusals says how many more.
+  if (view_.present().refusals_total() > kLoggedRefusals) return;
   spdlog::warn("{}: a client refused it, {}: \"{}\"", Label(), v1::Reason_Name(effect.reason),
                absl::Utf8SafeCEscape(CutText(effect.detail, kLoggedDetailBytes)));
 }

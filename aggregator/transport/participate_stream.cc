@@ -11,7 +11,6 @@
 #include "aggregator/runtime/names.h"
 #include "aggregator/transport/buffers.h"
 #include "proto/limits.h"
-#include "proto/reason_status.h"
 #include "proto/rpc_error/retry_after.h"
 
 namespace veilsum::aggregator {

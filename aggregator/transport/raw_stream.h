@@ -12,7 +12,6 @@
 #include <grpcpp/support/server_callback.h>
 
 #include <asio/steady_timer.hpp>
-#include <atomic>
 #include <chrono>
 #include <deque>
 #include <functional>

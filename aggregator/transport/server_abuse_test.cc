@@ -7,13 +7,11 @@
 #include <grpcpp/generic/generic_stub.h>
 #include <gtest/gtest.h>
 
-#include <future>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "aggregator/transport/server_testing.h"
-#include "proto/limits.h"
 #include "proto/reason_status.h"
 #include "proto/rpc_error/retry_after.h"
 #include "proto/rpc_error/rpc_error.h"

@@ -4,6 +4,7 @@
 #include "aggregator/transport/sum_stream.h"
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 #include "absl/strings/str_cat.h"

@@ -11,7 +11,6 @@
 #include <grpcpp/support/server_callback.h>
 
 #include <asio/steady_timer.hpp>
-#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>

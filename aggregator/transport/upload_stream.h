@@ -5,7 +5,6 @@
 #ifndef VEILSUM_AGGREGATOR_TRANSPORT_UPLOAD_STREAM_H_
 #define VEILSUM_AGGREGATOR_TRANSPORT_UPLOAD_STREAM_H_
 
-#include <cstdint>
 #include <memory>
 #include <optional>
 

@@ -4,7 +4,6 @@
 // Runs operations under valgrind: `marked_operations` all that must be clean, `marked_operations
 // NAME` one of them or a leak, `marked_operations --leaks` prints the names of the leaks.
 #include <cstdio>
-#include <cstring>
 #include <string>
 #include <vector>
 

@@ -9,7 +9,6 @@
 #ifndef VEILSUM_TESTS_CONSTANT_TIME_MARKS_H_
 #define VEILSUM_TESTS_CONSTANT_TIME_MARKS_H_
 
-#include <cstddef>
 #include <type_traits>
 
 #include "absl/types/span.h"

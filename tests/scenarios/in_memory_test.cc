@@ -4,7 +4,6 @@
 // Every scenario in memory, each under several schedules.
 
 #include <string>
-#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"

@@ -3,7 +3,6 @@
 
 #include "tests/scenarios/large_scenarios.h"
 
-#include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The Veilsum Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Every way in which a scenario's client can lie. tamperer.h carries them out.
+// Every way in which a scenario's client can lie. tampering.h carries them out.
 #ifndef VEILSUM_TESTS_SCENARIOS_MISBEHAVIOUR_H_
 #define VEILSUM_TESTS_SCENARIOS_MISBEHAVIOUR_H_
 

@@ -10,7 +10,6 @@
 #include <cstdint>
 #include <cstdlib>
 #include <random>
-#include <string>
 
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"

@@ -9,8 +9,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
-#include <memory>
-#include <sstream>
 
 namespace veilsum::secrets {
 namespace {

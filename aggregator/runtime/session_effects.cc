@@ -7,11 +7,9 @@
 #include <chrono>
 #include <utility>
 
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "aggregator/runtime/names.h"
 #include "aggregator/runtime/session_runtime.h"
-#include "proto/cut_text.h"
 #include "spdlog/spdlog.h"
 
 namespace veilsum::aggregator {
@@ -21,9 +19,8 @@ namespace {
 constexpr std::chrono::milliseconds kProgressInterval{250};
 constexpr size_t kProgressMessagesPerSecond = 2'000;
 
-// Of a session, one by one; then only their number, once a phase. What a client says is cut, too.
+// Of a session, one by one; then only their number, once a phase.
 constexpr uint64_t kLoggedRefusals = 20;
-constexpr size_t kLoggedDetailBytes = 200;
 
 double Seconds(uint64_t milliseconds) { return static_cast<double>(milliseconds) / 1e3; }
 
@@ -174,8 +171,9 @@ void SessionRuntime::CarryOut(ClientRefused& effect) {
   ScheduleProgress();
   // LogRefusals says how many more.
   if (view_.present().refusals_total() > kLoggedRefusals) return;
-  spdlog::warn("{}: a client refused it, {}: \"{}\"", Label(), v1::Reason_Name(effect.reason),
-               absl::Utf8SafeCEscape(CutText(effect.detail, kLoggedDetailBytes)));
+  // Not the client's own words: they may name identities, and are whatever it likes.
+  spdlog::warn("{}: a client refused it, {}; `veilsum session watch` has its words", Label(),
+               v1::Reason_Name(effect.reason));
 }
 
 void SessionRuntime::LogRefusals() {

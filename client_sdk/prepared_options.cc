@@ -32,6 +32,10 @@ absl::Status NotEnrolled(absl::string_view text) {
 
 absl::Status CheckConnection(const ClientOptions& options) {
   if (options.target.empty()) return CallerError("target: must be the aggregator's host:port");
+  if (options.target.find(':') == std::string::npos) {
+    return CallerError(absl::StrCat("target: must be the aggregator's host:port, is \"",
+                                    options.target, "\", without a port"));
+  }
   if (absl::Status task = v1::ValidateTaskId(options.task); !task.ok()) {
     return WithField("task", task);
   }

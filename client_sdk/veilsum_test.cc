@@ -107,6 +107,7 @@ TEST_F(VeilsumTest, CreateNamesTheOptionThatIsWrong) {
     return std::string(status.message());
   };
   EXPECT_THAT(message([](ClientOptions& o) { o.target = ""; }), HasSubstr("target"));
+  EXPECT_THAT(message([](ClientOptions& o) { o.target = "127.0.0.1"; }), HasSubstr("host:port"));
   EXPECT_THAT(message([](ClientOptions& o) { o.task = "No Task"; }), HasSubstr("task"));
   EXPECT_THAT(message([](ClientOptions& o) { o.identity_pem = "?"; }), HasSubstr("identity_pem"));
   EXPECT_THAT(message([](ClientOptions& o) { o.root_certificates_pem = "?"; }),

@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "crypto/graph/parameters.h"
 #include "crypto/masking/packing.h"
 #include "crypto/primitives/labels.h"
 #include "crypto/primitives/transcript_hash.h"
@@ -228,7 +229,11 @@ class Play {
   }
 
   aggregator::Reply Arrive(uint32_t c, const v1::ClientMessage& message) {
-    return *stage_.Step(EventOf(IdentityOf(c), message));
+    const aggregator::Reply reply = *stage_.Step(EventOf(IdentityOf(c), message));
+    if (message.has_unmasking() && reply.result == aggregator::MessageResult::kAccepted) {
+      unmasking_.insert(c);
+    }
+    return reply;
   }
 
   // ---- Uploads ----
@@ -336,7 +341,9 @@ class Play {
   void CheckEnd() {
     const aggregator::Finished& end = *stage_.finished();
     if (end.blamed.has_value()) {
-      Require(bent_.count(stage_.ClientOf(*end.blamed)) > 0, "nobody is blamed for nothing");
+      Require(bent_.count(stage_.ClientOf(*end.blamed)) > 0 ||
+                  (end.reason == v1::REASON_BELOW_THRESHOLD && MoreHoldersBentThanMayBe()),
+              "nobody is blamed for nothing");
     }
     for (const auto& [client, reason] : stage_.dropped()) {
       if (bent_.count(client) > 0) continue;
@@ -349,6 +356,15 @@ class Play {
               absl::StrCat("an honest run completes: ", end.detail));
     }
     if (end.reason == v1::REASON_UNSPECIFIED) CheckSum(end.included);
+  }
+
+  // Then they can leave out an honest dealer's shares, and the session's rates no longer say who is
+  // at fault. All rosters here are small enough for the bound to be that of the smallest.
+  bool MoreHoldersBentThanMayBe() const {
+    const auto bent = std::count_if(unmasking_.begin(), unmasking_.end(),
+                                    [&](uint32_t c) { return bent_.count(c) > 0; });
+    return bent > std::max<int64_t>(
+                      1, crypto::FloorOfRate(header_.corruption_rate(), header_.min_survivors()));
   }
 
   // What was put in: everybody's input, and what a client changed of its own upload.
@@ -391,7 +407,8 @@ class Play {
   std::vector<size_t> heard_;
   std::vector<v1::ClientMessage> said_;
   std::set<uint32_t> uploaded_;
-  std::set<uint32_t> bent_;  // Whose messages did not all arrive as they were said.
+  std::set<uint32_t> bent_;       // Whose messages did not all arrive as they were said.
+  std::set<uint32_t> unmasking_;  // Whose answer in that round was accepted.
   uint32_t disturbances_ = 0;
 };
 

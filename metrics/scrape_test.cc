@@ -125,7 +125,7 @@ TEST_F(ScrapeTest, EveryLabelCombinationIsThereAtZero) {
   }
   for (const char* reason :
        {"too_few_clients", "below_threshold", "dealer_cheated", "infeasible_parameters",
-        "aborted_by_operator", "internal", "shutdown", "other"}) {
+        "aborted_by_operator", "internal", "shutdown", "storage_failed", "other"}) {
     EXPECT_EQ(lines.count(absl::StrCat("secagg_sessions_total{outcome=\"aborted\",reason=\"",
                                        reason, "\"} 0")),
               1u)

@@ -16,6 +16,8 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "aggregator/protocol/operations.h"
+#include "aggregator/protocol/phase.h"
 #include "aggregator/protocol/unmask_plan.h"
 #include "crypto/primitives/bytes.h"
 #include "crypto/primitives/identity.h"
@@ -27,20 +29,6 @@ namespace veilsum::aggregator {
 
 using crypto::Digest;
 using crypto::IdentityPublicKey;
-
-// The phases that wait for clients, in order. v1::Round has the same ones for the wire.
-enum class Phase {
-  kAdvertiseKeys,
-  kShareKeys,
-  kMaskedInputCollection,
-  kConsistencyCheck,
-  kUnmasking,
-};
-
-constexpr v1::Round RoundOf(Phase phase) {
-  return static_cast<v1::Round>(static_cast<int>(v1::ROUND_ADVERTISE_KEYS) +
-                                static_cast<int>(phase));
-}
 
 // ---- Events ----
 
@@ -66,8 +54,9 @@ struct UploadCompleted {
   Digest digest;
   v1::UploadClose message;
 };
-// The runtime has added the upload to the accumulator. Only now the Reply (the receipt) follows.
-// If `status` is not OK (Accumulator::CheckPacked), nothing was added and the client is dropped.
+// The runtime has added the upload to the accumulator, and that is durable. Only now the Reply (the
+// receipt) follows. If `status` is not OK (Accumulator::CheckPacked), nothing was added and the
+// client is dropped.
 struct FoldFinished {
   IdentityPublicKey from;
   absl::Status status = absl::OkStatus();
@@ -127,10 +116,15 @@ enum class MessageResult {
 };
 // For a Duplicate or Accepted message reason is REASON_UNSPECIFIED. `dropped`: the message cost
 // its client the seat (a ClientDropped follows, and a Send of Refused{SCOPE_CLIENT} on its stream).
-// `upload`: answers UploadOpened, UploadCompleted or FoldFinished, so that it goes to the upload's
-// RPC and not to the stream. (Not every message of MaskedInputCollection is one: a Withdraw.)
+// `answers`: what it is the answer to, so that what belongs to an upload goes to the upload's RPC
+// and not to the stream. (Not every message of MaskedInputCollection is one: a Withdraw.)
 // `upload_digest`: the client's input is in the sum, for the receipt; an UploadOpened that is
 // answered so (kDuplicate) needs no upload any more.
+enum class Answers {
+  kMessage,
+  kUploadOpened,
+  kUploadCompleted,  // And FoldFinished.
+};
 struct Reply {
   IdentityPublicKey to;
   Phase phase;
@@ -138,7 +132,7 @@ struct Reply {
   v1::Reason reason = v1::REASON_UNSPECIFIED;
   std::string detail = {};
   bool dropped = false;
-  bool upload = false;
+  Answers answers = Answers::kMessage;
   std::optional<Digest> upload_digest = std::nullopt;
 };
 // The same pointer goes to many clients where the message is the same, so that the transport
@@ -198,6 +192,11 @@ struct Fold {
 struct DiscardUpload {
   IdentityPublicKey from;
 };
+// Store these before any later effect, of this step or of later ones, is carried out
+// (durable_session.h sees to it).
+struct Persist {
+  std::vector<Operation> operations;
+};
 // Reconstruct and remove all masks from the accumulator (unmask.h) on all cores, then step
 // UnmaskFinished.
 struct Unmask {
@@ -216,7 +215,7 @@ struct Finished {
 };
 
 using Effect = std::variant<Reply, Send, PhaseStarted, PhaseClosed, Progress, ClientDropped,
-                            ClientRefused, Fold, DiscardUpload, Unmask, Finished>;
+                            ClientRefused, Fold, DiscardUpload, Persist, Unmask, Finished>;
 using Effects = std::vector<Effect>;
 
 }  // namespace veilsum::aggregator

@@ -227,10 +227,10 @@ TEST_F(MaskedInputTest, KeepsTheInputOfWhoLeavesAfterUploading) {
   talk.Withdraw(1);
   // Of the stream's message, and no receipt for the upload.
   ExpectReply(talk, MessageResult::kAccepted, v1::REASON_UNSPECIFIED);
-  EXPECT_FALSE(talk.TheReply().upload);
+  EXPECT_EQ(talk.TheReply().answers, Answers::kMessage);
   Fold(1);
   ExpectReply(talk, MessageResult::kAccepted, v1::REASON_UNSPECIFIED);
-  EXPECT_TRUE(talk.TheReply().upload);
+  EXPECT_EQ(talk.TheReply().answers, Answers::kUploadCompleted);
   EXPECT_EQ(talk.TheReply().upload_digest, talk.UploadDigest(1));
   talk.Upload(2);
   talk.Upload(3);

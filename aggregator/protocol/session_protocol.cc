@@ -117,10 +117,11 @@ void Receive(SessionState& state, const ClientWithdrew& event) {
       ClientRefused{event.from, *phase, event.message.reason(), event.message.detail()});
 }
 
-bool IsAboutUpload(const Event& event) {
-  return std::holds_alternative<UploadOpened>(event) ||
-         std::holds_alternative<UploadCompleted>(event) ||
-         std::holds_alternative<FoldFinished>(event);
+Answers AnswersTo(const Event& event) {
+  if (std::holds_alternative<UploadOpened>(event)) return Answers::kUploadOpened;
+  const bool completed =
+      std::holds_alternative<UploadCompleted>(event) || std::holds_alternative<FoldFinished>(event);
+  return completed ? Answers::kUploadCompleted : Answers::kMessage;
 }
 
 // ---- After every event ----
@@ -209,10 +210,10 @@ Effects SessionProtocol::Start() {
 Effects SessionProtocol::Step(Event event) {
   SessionState& state = *state_;
   const Count before = CountAnswers(state);
-  const bool upload = IsAboutUpload(event);
+  const Answers answers = AnswersTo(event);
   std::visit([&](auto&& received) { Receive(state, std::move(received)); }, std::move(event));
   for (Effect& effect : state.effects) {
-    if (Reply* reply = std::get_if<Reply>(&effect)) reply->upload = upload;
+    if (Reply* reply = std::get_if<Reply>(&effect)) reply->answers = answers;
   }
   const Count after = CountAnswers(state);
   if (after != before && after.phase.has_value()) {

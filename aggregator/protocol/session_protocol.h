@@ -46,6 +46,15 @@ class SessionProtocol {
   // INVALID_ARGUMENT naming the field when the header is not valid.
   static absl::StatusOr<SessionProtocol> Create(SessionOptions options);
 
+  // The session after `operations`, and, if its survivors are not frozen yet, with `counted` in the
+  // sum. The same as one that took the events in which they were persisted; identities that stood
+  // in it are not asked for by `admits` and `enrolment` again. DATA_LOSS (REASON_STORAGE_FAILED)
+  // when they do not fit together.
+  struct Restored;
+  static absl::StatusOr<Restored> Restore(SessionOptions options,
+                                          absl::Span<const Operation> operations,
+                                          absl::Span<const CountedUpload> counted);
+
   SessionProtocol(SessionProtocol&&) noexcept;
   SessionProtocol& operator=(SessionProtocol&&) noexcept;
   ~SessionProtocol();
@@ -65,6 +74,12 @@ class SessionProtocol {
   const v1::SessionHeader& header() const;
   bool finished() const;
 
+  // Uploads are waited for and nothing else: the phase closes with their FoldFinished, or no other
+  // upload can come before it. A checkpoint should not be delayed.
+  bool waits_for_folds() const;
+  // No new uploads: with the last FoldFinished the survivors are frozen.
+  bool closing_uploads() const;
+
   struct Shape {
     uint32_t clients = 0;    // n, 0 until the roster is closed
     uint32_t degree = 0;     // k
@@ -75,6 +90,12 @@ class SessionProtocol {
  private:
   explicit SessionProtocol(std::unique_ptr<SessionState> state);
   std::unique_ptr<SessionState> state_;
+};
+
+struct SessionProtocol::Restored {
+  SessionProtocol protocol;
+  Effects history;  // As DurableSession::history.
+  Effects pending;  // PhaseStarted of the present phase; an Unmask that was under way.
 };
 
 }  // namespace veilsum::aggregator

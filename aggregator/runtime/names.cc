@@ -39,6 +39,7 @@ absl::StatusCode CodeFor(v1::Reason reason) {
       return absl::StatusCode::kResourceExhausted;
     case v1::REASON_DRAINING:
     case v1::REASON_SHUTDOWN:
+    case v1::REASON_STORAGE_FAILED:
       return absl::StatusCode::kUnavailable;
     case v1::REASON_UNSUPPORTED:
       return absl::StatusCode::kUnimplemented;

@@ -57,14 +57,15 @@ void SessionRuntime::CarryOut(Effects effects) {
 }
 
 void SessionRuntime::CarryOut(Reply& reply) {
-  const bool opening = reply.upload && opening_ == reply.to && !opening_reply_.has_value();
+  const bool opening = reply.answers == Answers::kUploadOpened && opening_ == reply.to &&
+                       !opening_reply_.has_value();
   // One upload is one message: its opening only counts when it is the end of it.
   if (!opening || reply.result != MessageResult::kAccepted) {
     services_.recorder.Message(RoundOf(reply.phase), MetricOf(reply.result));
   }
   if (opening) {
     opening_reply_ = std::move(reply);
-  } else if (reply.upload) {
+  } else if (reply.answers != Answers::kMessage) {
     AnswerUpload(reply);
   } else if (!reply.dropped) {  // Else a refusal follows that says more.
     SendTo(reply.to, AnswerTo(reply));

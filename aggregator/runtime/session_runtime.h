@@ -132,6 +132,7 @@ class SessionRuntime : public std::enable_shared_from_this<SessionRuntime> {
   void CarryOut(ClientRefused& effect);
   void CarryOut(Fold& effect);
   void CarryOut(DiscardUpload& effect);
+  void CarryOut(Persist&) {}
   void CarryOut(Unmask& effect);
   void CarryOut(Finished& effect);
 

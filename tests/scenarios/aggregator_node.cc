@@ -193,7 +193,7 @@ void AggregatorNode::Carry(aggregator::Effects effects) {
 
 void AggregatorNode::CarryOne(const aggregator::Reply& reply) {
   const uint32_t client = cast_.ClientOf(reply.to);
-  if (reply.upload) return CarryUploadReply(client, reply);
+  if (reply.answers != aggregator::Answers::kMessage) return CarryUploadReply(client, reply);
   if (reply.dropped) return;  // A Send says so.
   v1::ServerMessage message;
   if (IsRefusal(reply)) {

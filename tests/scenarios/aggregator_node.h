@@ -92,6 +92,7 @@ class AggregatorNode {
   void CarryOne(const aggregator::ClientRefused&) {}
   void CarryOne(const aggregator::Fold& fold);
   void CarryOne(const aggregator::DiscardUpload& discard);
+  void CarryOne(const aggregator::Persist&) {}
   void CarryOne(const aggregator::Unmask& unmask);
   void CarryOne(const aggregator::Finished& finished);
   void CheckAnswer(const aggregator::Effects& effects, uint32_t from, bool folded);

@@ -1,0 +1,124 @@
+// SPDX-FileCopyrightText: 2026 The Veilsum Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// The session protocol together with the rule that nothing leaves before it is durable: an effect
+// waits until every operation before it is stored, and a receipt until a checkpoint holds its
+// input. Sans-IO like the protocol itself, so that the simulation (tests/simulation) and the
+// runtime run the same code.
+//
+//   event ──► SessionProtocol ──► effects ──► queue ──► actions for the shell
+//                                              ▲            │ Commit, WriteCheckpoint
+//                                              └ Committed, CheckpointWritten
+#ifndef VEILSUM_AGGREGATOR_PROTOCOL_DURABLE_SESSION_H_
+#define VEILSUM_AGGREGATOR_PROTOCOL_DURABLE_SESSION_H_
+
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "aggregator/protocol/events.h"
+#include "aggregator/protocol/operations.h"
+#include "aggregator/protocol/session_protocol.h"
+
+namespace veilsum::aggregator {
+
+// ---- Actions: what the shell does, in order ----
+
+// Store the operations, all or none, after those of every earlier Commit; then step
+// Committed{batch}. Batches count from 1, without gaps.
+struct Commit {
+  uint64_t batch;
+  std::vector<Operation> operations;
+};
+// Copy the accumulator as it is now, with every Fold that was reported by Folded and no other, and
+// write it durably together with `included` and `generation` (greater each time); then step
+// CheckpointWritten. One at a time.
+struct WriteCheckpoint {
+  uint64_t generation;
+  std::vector<CountedUpload> included;
+};
+// There are inputs that no checkpoint holds: step CheckpointDue when it is time for one. One at a
+// time; how long, is the shell's business (docs/design.md, "Receipts").
+struct StartCheckpointTimer {};
+
+using Action = std::variant<Effect, Commit, WriteCheckpoint, StartCheckpointTimer>;
+using Actions = std::vector<Action>;
+
+// ---- What the shell reports, besides the events of the protocol ----
+
+struct Committed {
+  uint64_t batch;
+};
+// The Fold of this client was carried out, or not: in the place of FoldFinished, which is this
+// class's to step once the input is durable.
+struct Folded {
+  IdentityPublicKey from;
+  absl::Status status = absl::OkStatus();
+};
+struct CheckpointDue {};
+// Not OK: nothing of it is there. The inputs wait for the next one; if the phase is closing, the
+// session is aborted (REASON_STORAGE_FAILED), since nothing that is not durable may be frozen.
+struct CheckpointWritten {
+  uint64_t generation;
+  absl::Status status = absl::OkStatus();
+};
+
+enum class Durability {
+  kInMemory,    // Nothing is stored: no Commit, no WriteCheckpoint; receipts come at once.
+  kCheckpoint,  // v1::DURABILITY_CHECKPOINT
+};
+
+// What a store has of a session.
+struct StoredLog {
+  std::vector<Operation> operations;  // In the order in which they were committed.
+  // The newest checkpoint that can be read; generation 0: none.
+  uint64_t checkpoint = 0;
+  std::vector<CountedUpload> included;
+};
+
+// Not thread-safe: one serial executor per session.
+class DurableSession {
+ public:
+  // A new session; its creation (header, task) is durable before Start. Errors as
+  // SessionProtocol::Create.
+  static absl::StatusOr<DurableSession> Create(SessionOptions options, Durability durability);
+
+  // A session that was stored, with durability kCheckpoint. DATA_LOSS (REASON_STORAGE_FAILED) when
+  // the log does not fit together: it was damaged, or is of another header; the session is lost
+  // then, and never continued.
+  static absl::StatusOr<DurableSession> Restore(SessionOptions options, StoredLog log);
+
+  // Once. Of a restored session: `history`, and what must go on: the present phase's timers
+  // (PhaseStarted), an Unmask that was under way.
+  Actions Start();
+
+  // Of a restored session, until Start: its effects so far without Reply, Send, Fold,
+  // DiscardUpload and Unmask, for those who show how far a session is. All of it is durable.
+  const Effects& history() const { return history_; }
+
+  // Not with FoldFinished.
+  Actions Step(Event event);
+  Actions Step(Committed committed);
+  Actions Step(Folded folded);
+  Actions Step(CheckpointDue due);
+  Actions Step(CheckpointWritten written);
+
+  // Ahead of what is durable.
+  const SessionProtocol& protocol() const { return protocol_; }
+
+ private:
+  DurableSession(SessionProtocol protocol, Durability durability);
+
+  SessionProtocol protocol_;
+  Durability durability_;
+  Effects history_;
+};
+
+}  // namespace veilsum::aggregator
+
+#endif  // VEILSUM_AGGREGATOR_PROTOCOL_DURABLE_SESSION_H_

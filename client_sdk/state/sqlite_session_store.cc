@@ -11,6 +11,9 @@
 namespace veilsum::client {
 namespace {
 
+using sqlite::Database;
+using sqlite::Row;
+
 constexpr char kDatabaseName[] = "sessions.sqlite";
 
 // Marks the file as ours (PRAGMA application_id): "Veil" in ASCII.
@@ -44,6 +47,11 @@ constexpr char kAppend[] =
     "INSERT INTO journal SELECT ?1, (SELECT count(*) FROM journal WHERE task = ?1), ?2 "
     "FROM unfinished WHERE task = ?1";
 
+// The reason of every error of this store, which the layer over SQLite does not know.
+absl::Status Refused(absl::Status status) {
+  return WithReason(std::move(status), v1::REASON_STATE_REFUSED);
+}
+
 // The first error of two statements.
 template <class Next>
 absl::Status Then(absl::Status status, Next&& next) {
@@ -59,12 +67,12 @@ absl::StatusOr<std::unique_ptr<SqliteSessionStore>> SqliteSessionStore::Open(
   absl::StatusOr<std::string> file = opened->PrivateFile(kDatabaseName);
   if (!file.ok()) return file.status();
   absl::StatusOr<Database> database = Database::Open(*std::move(file));
-  if (!database.ok()) return database.status();
+  if (!database.ok()) return Refused(database.status());
   auto store = std::unique_ptr<SqliteSessionStore>(
       new SqliteSessionStore(*std::move(opened), *std::move(database)));
   absl::Status prepared = store->Prepare();
   if (prepared.ok()) prepared = store->CheckGeneration();
-  if (!prepared.ok()) return prepared;
+  if (!prepared.ok()) return Refused(std::move(prepared));
   return store;
 }
 
@@ -137,7 +145,7 @@ absl::Status SqliteSessionStore::Write(absl::FunctionRef<absl::Status()> body) {
     if (next.ok()) generation = *next;
     return next.status();
   });
-  if (!status.ok()) return status;
+  if (!status.ok()) return Refused(std::move(status));
   return directory_.WriteGeneration(static_cast<uint64_t>(generation));
 }
 
@@ -158,7 +166,7 @@ absl::StatusOr<std::optional<SavedSession>> SqliteSessionStore::Unfinished(
                                                    *std::move(secret),
                                                    {}});
                     });
-  if (!status.ok()) return status;
+  if (!status.ok()) return Refused(std::move(status));
   if (!damaged.ok()) {
     return StateError(
         absl::StatusCode::kDataLoss,
@@ -168,7 +176,7 @@ absl::StatusOr<std::optional<SavedSession>> SqliteSessionStore::Unfinished(
   status = database_.Run(
       "SELECT entry FROM journal WHERE task = ? ORDER BY position", {task_id},
       [&](const Row& row) { session->journal.push_back(crypto::ToString(row.Blob(0))); });
-  if (!status.ok()) return status;
+  if (!status.ok()) return Refused(std::move(status));
   return session;
 }
 
@@ -225,7 +233,7 @@ absl::StatusOr<bool> SqliteSessionStore::IsAnswered(absl::string_view task_id,
   const absl::StatusOr<int64_t> found =
       database_.Number("SELECT count(*) FROM answered WHERE task = ? AND model_hash = ?",
                        {task_id, crypto::ByteSpan(model_hash)});
-  if (!found.ok()) return found.status();
+  if (!found.ok()) return Refused(found.status());
   return *found != 0;
 }
 
@@ -233,7 +241,7 @@ absl::StatusOr<uint64_t> SqliteSessionStore::StartedAfter(absl::Time time) {
   const std::lock_guard<std::mutex> lock(mutex_);
   const absl::StatusOr<int64_t> count = database_.Number(
       "SELECT count(*) FROM started WHERE at > ?", {int64_t{absl::ToUnixMicros(time)}});
-  if (!count.ok()) return count.status();
+  if (!count.ok()) return Refused(count.status());
   return static_cast<uint64_t>(*count);
 }
 

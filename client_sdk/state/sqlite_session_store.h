@@ -12,9 +12,9 @@
 #include <utility>
 
 #include "absl/functional/function_ref.h"
-#include "client_sdk/state/database.h"
 #include "client_sdk/state/session_store.h"
 #include "client_sdk/state/state_directory.h"
+#include "third_party/sqlite/database.h"
 
 namespace veilsum::client {
 
@@ -41,7 +41,7 @@ class SqliteSessionStore final : public SessionStore {
   absl::StatusOr<uint64_t> StartedAfter(absl::Time time) override;
 
  private:
-  SqliteSessionStore(StateDirectory directory, Database database)
+  SqliteSessionStore(StateDirectory directory, sqlite::Database database)
       : directory_(std::move(directory)), database_(std::move(database)) {}
 
   absl::Status Prepare();
@@ -51,7 +51,7 @@ class SqliteSessionStore final : public SessionStore {
 
   std::mutex mutex_;
   StateDirectory directory_;  // Unlocked after the database is closed.
-  Database database_;
+  sqlite::Database database_;
 };
 
 }  // namespace veilsum::client

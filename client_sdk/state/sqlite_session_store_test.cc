@@ -24,15 +24,16 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
-#include "client_sdk/state/faulty_disk_testing.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "proto/reason_status.h"
+#include "third_party/sqlite/faulty_disk_testing.h"
 
 namespace veilsum::client {
 namespace {
 
 namespace fs = std::filesystem;
+using sqlite::FaultyDisk;
 using testing::AnyOf;
 using testing::HasSubstr;
 using testing::Not;

@@ -3,12 +3,12 @@
 
 // Every write, sync and deletion that SQLite asks of the file system passes here first, so that a
 // test can look at the disk in between, or make it fail. For tests only.
-#ifndef VEILSUM_CLIENT_SDK_STATE_FAULTY_DISK_TESTING_H_
-#define VEILSUM_CLIENT_SDK_STATE_FAULTY_DISK_TESTING_H_
+#ifndef VEILSUM_THIRD_PARTY_SQLITE_FAULTY_DISK_TESTING_H_
+#define VEILSUM_THIRD_PARTY_SQLITE_FAULTY_DISK_TESTING_H_
 
 #include <functional>
 
-namespace veilsum::client {
+namespace veilsum::sqlite {
 
 class FaultyDisk {
  public:
@@ -20,6 +20,6 @@ class FaultyDisk {
   static std::function<int()> before;
 };
 
-}  // namespace veilsum::client
+}  // namespace veilsum::sqlite
 
-#endif  // VEILSUM_CLIENT_SDK_STATE_FAULTY_DISK_TESTING_H_
+#endif  // VEILSUM_THIRD_PARTY_SQLITE_FAULTY_DISK_TESTING_H_

@@ -1,11 +1,11 @@
 // SPDX-FileCopyrightText: 2026 The Veilsum Authors
 // SPDX-License-Identifier: Apache-2.0
 
-#include "client_sdk/state/faulty_disk_testing.h"
+#include "third_party/sqlite/faulty_disk_testing.h"
 
 #include <sqlite3.h>
 
-namespace veilsum::client {
+namespace veilsum::sqlite {
 namespace {
 
 // A file of ours: SQLite's own follows it in memory.
@@ -93,4 +93,4 @@ void FaultyDisk::Install() {
   sqlite3_vfs_register(&vfs, 1);
 }
 
-}  // namespace veilsum::client
+}  // namespace veilsum::sqlite

@@ -1,0 +1,24 @@
+// SPDX-FileCopyrightText: 2026 The Veilsum Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Named points at the durable steps, for tests that end the process there. Nothing in the product
+// sets the hook: it costs one load.
+#ifndef VEILSUM_AGGREGATOR_STORE_FAILPOINT_H_
+#define VEILSUM_AGGREGATOR_STORE_FAILPOINT_H_
+
+#include <atomic>
+
+namespace veilsum::aggregator {
+
+// Called with the name of every point that is passed, on whichever thread. Set once, before any
+// other thread runs.
+using FailpointHook = void (*)(const char* name);
+inline std::atomic<FailpointHook> failpoint_hook{nullptr};
+
+inline void Failpoint(const char* name) {
+  if (const FailpointHook hook = failpoint_hook.load(std::memory_order_relaxed)) hook(name);
+}
+
+}  // namespace veilsum::aggregator
+
+#endif  // VEILSUM_AGGREGATOR_STORE_FAILPOINT_H_

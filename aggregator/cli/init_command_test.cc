@@ -66,6 +66,7 @@ TEST_F(InitCommandTest, TheAggregatorTakesWhatItMakes) {
     ASSERT_EQ(config->tasks.size(), 1u);
     EXPECT_EQ(config->tasks[0].max_clients(), static_cast<uint32_t>(std::min(clients, 1000)));
     EXPECT_EQ(config->tasks[0].tier(), v1::TIER_MALICIOUS);
+    EXPECT_EQ(config->data_directory, folder_ + "/data");
     const auto root = LoadIdentityRoot(config->identities);
     ASSERT_TRUE(root.ok()) << root.status();
     EXPECT_EQ(root->identities, static_cast<size_t>(clients));

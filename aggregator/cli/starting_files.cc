@@ -37,6 +37,8 @@ certificate = "tls/server.pem"
 private_key = "tls/server.key"
 client_ca = "tls/authority.pem"
 require_client_certificate = true
+# Tasks, sessions, receipts and sums: they outlive a crash. Without it all of that is in memory.
+data_directory = "data"
 
 [operator]
 # Where `veilsum task …` and `veilsum session …` connect; only the operator's certificate may.

@@ -76,6 +76,7 @@ class ConfigReader {
     server.address = "127.0.0.1:7443";
     ReadListener(table, server);
     table.Bool("require_client_certificate", server.require_client_certificate);
+    ReadPath(table, "data_directory", config_.data_directory);
     table.Unsigned("threads", config_.threads, 0, kMostThreads);
     table.Unsigned("drain_seconds", config_.drain_seconds, 0, kMostDrainSeconds);
     table.Bool("core_dumps", config_.core_dumps);
@@ -149,6 +150,7 @@ class ConfigReader {
     table.Unsigned("max_sessions", limits.max_sessions, 1, kMostSessions);
     table.Unsigned("accumulator_bytes", limits.accumulator_bytes, 1);
     table.Unsigned("kept_results", limits.kept_results, 1, kMostSessions);
+    table.Unsigned("least_free_bytes", limits.least_free_bytes, 0);
     table.Finish();
   }
 

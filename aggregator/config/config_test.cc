@@ -56,6 +56,7 @@ TEST(ConfigTest, ReadsAFileAndFillsInDefaults) {
   EXPECT_EQ(config->server.private_key, "/k.pem");
   EXPECT_EQ(config->identities.roster, "/etc/veilsum/who.toml");
   EXPECT_EQ(config->operator_listener.address, "");
+  EXPECT_EQ(config->data_directory, "");
   EXPECT_EQ(config->drain_seconds, 30u);
   ASSERT_EQ(config->tasks.size(), 1u);
   const v1::Task& task = config->tasks[0];
@@ -95,6 +96,8 @@ TEST(ConfigTest, TheSampleIsGoodAndNamesOnlyDefaultsInItsComments) {
   EXPECT_EQ(full->limits.pending_upload_bytes, plain->limits.pending_upload_bytes);
   EXPECT_EQ(full->limits.max_connections, plain->limits.max_connections);
   EXPECT_EQ(full->limits.accumulator_bytes, plain->limits.accumulator_bytes);
+  EXPECT_EQ(full->limits.least_free_bytes, plain->limits.least_free_bytes);
+  EXPECT_EQ(full->data_directory, "deploy/data");
   EXPECT_EQ(full->core_dumps, plain->core_dumps);
   EXPECT_EQ(full->operator_listener.certificate, plain->operator_listener.certificate);
 }
@@ -239,8 +242,8 @@ TEST(ConfigTest, FlagsAndVariablesOverrideTheFile) {
                                      "VEILSUM_LOG_LEVEL=debug", nullptr};
   Overrides overrides = OverridesFromEnvironment(environment);
   const char* const argv[] = {"aggregator", "--config=a.toml", "--server.address=h:9",
-                              "--log.level=error"};
-  absl::StatusOr<CommandLine> line = ParseCommandLine(4, argv);
+                              "--log.level=error", "--server.data_directory=state"};
+  absl::StatusOr<CommandLine> line = ParseCommandLine(5, argv);
   ASSERT_TRUE(line.ok()) << line.status();
   EXPECT_EQ(line->config_file, "a.toml");
   for (auto& [path, value] : line->overrides) overrides[path] = std::move(value);
@@ -250,6 +253,7 @@ TEST(ConfigTest, FlagsAndVariablesOverrideTheFile) {
   EXPECT_EQ(config->server.address, "h:9");
   EXPECT_EQ(config->drain_seconds, 7u);
   EXPECT_EQ(config->log_level, "error");
+  EXPECT_EQ(config->data_directory, "/etc/veilsum/state");
 }
 
 TEST(ConfigTest, MistakesInOverridesNameTheirOrigin) {

@@ -18,11 +18,13 @@ namespace {
 constexpr uint64_t kAdvances = 32;
 constexpr std::chrono::seconds kStalled{10};
 constexpr absl::Duration kRetryAfter = absl::Milliseconds(500);
+// Where memory is short, for the uploads that have begun to end.
+constexpr absl::Duration kRetryUnderPressure = absl::Seconds(5);
 
 absl::Status BadUpload(absl::string_view text) { return StatusFor(v1::REASON_BAD_UPLOAD, text); }
 
-absl::Status Overloaded(absl::string_view text) {
-  return WithRetryAfter(StatusFor(v1::REASON_OVERLOADED, text), kRetryAfter);
+absl::Status Overloaded(absl::string_view text, absl::Duration retry_after = kRetryAfter) {
+  return WithRetryAfter(StatusFor(v1::REASON_OVERLOADED, text), retry_after);
 }
 
 absl::Status TakenOver() { return absl::AbortedError("a newer upload of this client took over"); }
@@ -30,10 +32,11 @@ absl::Status TakenOver() { return absl::AbortedError("a newer upload of this cli
 }  // namespace
 
 struct PendingUploads::Upload {
-  Upload(uint64_t total_bytes, std::chrono::steady_clock::time_point now)
-      : total_bytes(total_bytes), last_advance(now) {}
+  Upload(uint64_t total_bytes, uint64_t number, std::chrono::steady_clock::time_point now)
+      : total_bytes(total_bytes), number(number), last_advance(now) {}
 
   const uint64_t total_bytes;
+  const uint64_t number;  // Greater for those that began later.
   std::mutex mutex;
   // All below: under the mutex.
   std::string bytes;
@@ -139,8 +142,9 @@ absl::StatusOr<std::unique_ptr<UploadWriter>> PendingUploads::Open(const UploadK
       Erase(found, TakenOver(), calls);
       found = uploads_.end();
     }
-    if (found == uploads_.end() && MakeRoom(total_bytes, calls)) {
-      found = uploads_.emplace(key, std::make_shared<Upload>(total_bytes, clock_())).first;
+    if (found == uploads_.end() && admitting_ && MakeRoom(total_bytes, calls)) {
+      found =
+          uploads_.emplace(key, std::make_shared<Upload>(total_bytes, ++begun_, clock_())).first;
     }
     if (found != uploads_.end()) {
       const std::shared_ptr<Upload>& upload = found->second;
@@ -154,8 +158,14 @@ absl::StatusOr<std::unique_ptr<UploadWriter>> PendingUploads::Open(const UploadK
   for (const auto& call : calls) call();
   if (writer != nullptr) return writer;
   recorder_.OverloadRejection(metrics::Overload::kMemory);
-  return Overloaded(absl::StrCat("no room for an upload of ", total_bytes,
-                                 " bytes: ", budget_bytes_,
+  return NoRoomFor(total_bytes);
+}
+
+absl::Status PendingUploads::NoRoomFor(uint64_t bytes) const {
+  if (!admitting_) {
+    return Overloaded("the aggregator is short of memory; try again shortly", kRetryUnderPressure);
+  }
+  return Overloaded(absl::StrCat("no room for an upload of ", bytes, " bytes: ", budget_bytes_,
                                  " bytes are set aside for all uploads that are "
                                  "under way; try again shortly"));
 }
@@ -189,6 +199,39 @@ PendingUploads::UploadMap::iterator PendingUploads::FindVictim() {
     }
   }
   return victim;
+}
+
+// Under mutex_. Of those that are not sealed.
+PendingUploads::UploadMap::iterator PendingUploads::FindYoungest() {
+  auto youngest = uploads_.end();
+  for (auto at = uploads_.begin(); at != uploads_.end(); ++at) {
+    const std::lock_guard<std::mutex> lock(at->second->mutex);
+    if (at->second->sealed) continue;
+    if (youngest == uploads_.end() || at->second->number > youngest->second->number) youngest = at;
+  }
+  return youngest;
+}
+
+void PendingUploads::CutYoungest(uint64_t bytes) {
+  Calls calls;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    for (uint64_t freed = 0; freed < bytes;) {
+      const UploadMap::iterator youngest = FindYoungest();
+      if (youngest == uploads_.end()) break;
+      {
+        const std::lock_guard<std::mutex> upload_lock(youngest->second->mutex);
+        freed += youngest->second->bytes.size();  // What it has not filled is not there.
+      }
+      recorder_.OverloadRejection(metrics::Overload::kMemory);
+      Erase(youngest,
+            Overloaded("the aggregator is short of memory, and the youngest uploads give way; "
+                       "begin again shortly",
+                       kRetryUnderPressure),
+            calls);
+    }
+  }
+  for (const auto& call : calls) call();
 }
 
 // Under mutex_.

@@ -8,6 +8,7 @@
 #ifndef VEILSUM_AGGREGATOR_RUNTIME_PENDING_UPLOADS_H_
 #define VEILSUM_AGGREGATOR_RUNTIME_PENDING_UPLOADS_H_
 
+#include <atomic>
 #include <chrono>
 #include <compare>
 #include <cstdint>
@@ -87,6 +88,13 @@ class PendingUploads : public std::enable_shared_from_this<PendingUploads> {
   // The sealed upload; null if there is none.
   std::unique_ptr<TakenUpload> Take(const UploadKey& key);
 
+  // While it does not admit, uploads that have not begun are refused as when there is no room, and
+  // those that have go on.
+  void SetAdmitting(bool admitting) { admitting_ = admitting; }
+  // Ends the youngest of those that are not sealed, until `bytes` are free. Their clients are told
+  // when to begin again.
+  void CutYoungest(uint64_t bytes);
+
   // Forgets the upload; its writer is cut off with `why`.
   void Discard(const UploadKey& key, const absl::Status& why);
   void DiscardSession(const std::string& session_id, const absl::Status& why);
@@ -101,14 +109,18 @@ class PendingUploads : public std::enable_shared_from_this<PendingUploads> {
 
   bool MakeRoom(uint64_t bytes, Calls& calls);
   UploadMap::iterator FindVictim();
+  UploadMap::iterator FindYoungest();
+  absl::Status NoRoomFor(uint64_t bytes) const;
   UploadMap::iterator Erase(UploadMap::iterator at, const absl::Status& why, Calls& calls);
   void GiveBack(uint64_t bytes);
 
   const uint64_t budget_bytes_;
   metrics::Recorder& recorder_;
   const Clock clock_;
+  std::atomic<bool> admitting_ = true;
   std::mutex mutex_;  // Before an upload's own.
   uint64_t reserved_bytes_ = 0;
+  uint64_t begun_ = 0;  // Uploads so far.
   UploadMap uploads_;
 };
 

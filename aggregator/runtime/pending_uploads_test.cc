@@ -169,6 +169,44 @@ TEST_F(PendingUploadsTest, TheEndOfASessionEndsItsUploadsAlone) {
   EXPECT_EQ(recorder_.bytes, 0);
 }
 
+TEST_F(PendingUploadsTest, WhereMemoryIsShortWhatHasBegunGoesOn) {
+  auto writer = *uploads_->Open(Key('2'), 3, Into(first_end_));
+  ASSERT_TRUE(writer->Append(0, "ab").ok());
+  uploads_->SetAdmitting(false);
+  const auto refused = uploads_->Open(Key('3'), 3, Into(second_end_));
+  EXPECT_EQ(ReasonOf(refused.status()), v1::REASON_OVERLOADED);
+  EXPECT_GT(RetryAfterOf(refused.status()), absl::ZeroDuration());
+  EXPECT_EQ(recorder_.rejections, 1);
+  writer = *uploads_->Open(Key('2'), 3, Into(first_end_));
+  EXPECT_EQ(writer->offset(), 2u);
+  EXPECT_TRUE(writer->Append(2, "c").ok());
+  EXPECT_TRUE(writer->Seal().ok());
+  uploads_->SetAdmitting(true);
+  EXPECT_TRUE(uploads_->Open(Key('3'), 3, Into(second_end_)).ok());
+}
+
+TEST_F(PendingUploadsTest, TheYoungestGiveWayUntilThereIsRoomAndSealedOnesDoNot) {
+  absl::Status third_end;
+  auto sealed = *uploads_->Open(Key('2'), 1, Into(first_end_));
+  auto older = *uploads_->Open(Key('4'), 3, Into(second_end_));
+  auto younger = *uploads_->Open(Key('3'), 3, Into(third_end));
+  ASSERT_TRUE(sealed->Append(0, "a").ok());
+  ASSERT_TRUE(sealed->Seal().ok());
+  ASSERT_TRUE(older->Append(0, "ab").ok());
+  ASSERT_TRUE(younger->Append(0, "ab").ok());
+  uploads_->CutYoungest(2);
+  EXPECT_EQ(ReasonOf(third_end), v1::REASON_OVERLOADED);
+  EXPECT_GT(RetryAfterOf(third_end), absl::ZeroDuration());
+  EXPECT_EQ(ReasonOf(younger->Append(2, "c")), v1::REASON_OVERLOADED);
+  EXPECT_TRUE(second_end_.ok());
+  EXPECT_EQ(recorder_.rejections, 1);
+  EXPECT_EQ(recorder_.bytes, 4);
+  uploads_->CutYoungest(100);
+  EXPECT_EQ(ReasonOf(second_end_), v1::REASON_OVERLOADED);
+  EXPECT_TRUE(first_end_.ok());
+  EXPECT_NE(uploads_->Take(Key('2')), nullptr);
+}
+
 TEST_F(PendingUploadsTest, MoreThanTheBudgetIsNeverLetIn) {
   EXPECT_EQ(ReasonOf(uploads_->Open(Key('2'), 11, Into(first_end_)).status()),
             v1::REASON_OVERLOADED);

@@ -56,7 +56,10 @@ absl::Status CheckConnection(const ClientOptions& options) {
       return WithField(field, parsed.status());
     }
   }
-  return absl::OkStatus();
+  if (options.client_key_pem.empty()) return absl::OkStatus();
+  const absl::Status fits =
+      crypto::CheckKeyFits(options.client_certificate_pem, options.client_key_pem);
+  return fits.ok() ? fits : WithField("client_key_pem", fits);
 }
 
 absl::Status CheckPolicy(const ClientOptions& options) {

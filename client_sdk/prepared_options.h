@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // ClientOptions, checked and turned into what the inside works with. Internal to the SDK.
+// Thread-safe.
 #ifndef VEILSUM_CLIENT_SDK_PREPARED_OPTIONS_H_
 #define VEILSUM_CLIENT_SDK_PREPARED_OPTIONS_H_
 

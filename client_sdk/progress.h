@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Part of veilsum.h, which callers include: how far an aggregation is.
+// A value, not thread-safe.
 #ifndef VEILSUM_CLIENT_SDK_PROGRESS_H_
 #define VEILSUM_CLIENT_SDK_PROGRESS_H_
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <asio.hpp>
 #include <bit>
+#include <chrono>
 #include <cmath>
 #include <condition_variable>
 #include <future>
@@ -108,12 +109,14 @@ Executor::~Executor() { impl_->pool.join(); }
 struct Operation::State {
   std::mutex mutex;
   std::shared_ptr<ParticipantRunner> runner;  // Null once its end is being told.
+  bool cancelled = false;                     // For a runner that is yet to be made.
 };
 
 Operation::Operation(std::shared_ptr<State> state) : state_(std::move(state)) {}
 
 void Operation::Cancel() {
   const std::lock_guard<std::mutex> lock(state_->mutex);
+  state_->cancelled = true;
   if (state_->runner != nullptr) state_->runner->Cancel();
 }
 
@@ -122,10 +125,25 @@ void Operation::Cancel() {
 struct Client::Impl {
   using Done = std::function<void(absl::StatusOr<AggregateResult>)>;
 
+  using Clock = std::chrono::steady_clock;
+
+  // One Aggregate: a session, and one more if the first was an earlier process's and over.
+  struct Call {
+    absl::Span<const float> update;
+    AggregateOptions options;
+    Done done;
+    Clock::time_point started;
+    std::shared_ptr<Operation::State> operation;
+  };
+
   // `update` outlives the call of `done`.
   Operation Start(absl::Span<const float> update, AggregateOptions options, Done done);
-  absl::StatusOr<std::shared_ptr<ParticipantRunner>> MakeRunner(absl::Span<const float> update,
-                                                                AggregateOptions options);
+  // OK: a runner is on its way, and Ended follows.
+  absl::Status Run(const std::shared_ptr<Call>& call);
+  void Ended(const std::shared_ptr<Call>& call, const ParticipantRunner& runner,
+             absl::StatusOr<RunnerResult> result);
+  bool MayBeginAnother(const Call& call);
+  absl::StatusOr<std::shared_ptr<ParticipantRunner>> MakeRunner(const Call& call);
   // OK: this call is the one that runs.
   absl::Status Enter(const std::shared_ptr<Operation::State>& operation);
   void Leave(const std::shared_ptr<Operation::State>& operation);
@@ -176,9 +194,9 @@ void Client::Impl::Tell(const Done& done, absl::StatusOr<AggregateResult> result
   idle.notify_all();
 }
 
-absl::StatusOr<std::shared_ptr<ParticipantRunner>> Client::Impl::MakeRunner(
-    absl::Span<const float> update, AggregateOptions call) {
-  absl::Status fits = CheckCall(update, call, prepared.policy);
+absl::StatusOr<std::shared_ptr<ParticipantRunner>> Client::Impl::MakeRunner(const Call& call) {
+  const AggregateOptions& options = call.options;
+  absl::Status fits = CheckCall(call.update, options, prepared.policy);
   if (!fits.ok()) return fits;
   RunnerOptions runner(crypto::SessionSecret::Generate(crypto::RandomBytes));
   crypto::RandomBytes(absl::MakeSpan(reinterpret_cast<uint8_t*>(&runner.backoff_seed),
@@ -191,32 +209,57 @@ absl::StatusOr<std::shared_ptr<ParticipantRunner>> Client::Impl::MakeRunner(
   runner.store = prepared.store;
   runner.sessions_per_day = sessions_per_day;
   runner.task_id = task;
-  runner.model_hash = call.model_hash;
-  runner.update = update;
-  runner.weight = call.weight;
-  runner.timeout = call.timeout;
-  PassObservers(std::move(call), runner);
+  runner.model_hash = options.model_hash;
+  runner.update = call.update;
+  runner.weight = options.weight;
+  runner.timeout = options.timeout - absl::FromChrono(Clock::now() - call.started);
+  PassObservers(options, runner);
   return ParticipantRunner::Create(std::move(runner));
 }
 
-Operation Client::Impl::Start(absl::Span<const float> update, AggregateOptions call, Done done) {
+absl::Status Client::Impl::Run(const std::shared_ptr<Call>& call) {
+  absl::StatusOr<std::shared_ptr<ParticipantRunner>> runner = MakeRunner(*call);
+  if (!runner.ok()) return runner.status();
+  const std::lock_guard<std::mutex> lock(call->operation->mutex);
+  call->operation->runner = *runner;
+  // Alive as long as it tells.
+  (*runner)->Start([this, call, running = runner->get()](absl::StatusOr<RunnerResult> result) {
+    Ended(call, *running, std::move(result));
+  });
+  if (call->operation->cancelled) (*runner)->Cancel();
+  return absl::OkStatus();
+}
+
+// A model that was answered for is not answered for again: its session is gone, and with it the
+// sum.
+bool Client::Impl::MayBeginAnother(const Call& call) {
+  if (!call.options.model_hash.has_value()) return true;
+  const absl::StatusOr<bool> answered = prepared.store->IsAnswered(task, *call.options.model_hash);
+  return answered.ok() && !*answered;
+}
+
+void Client::Impl::Ended(const std::shared_ptr<Call>& call, const ParticipantRunner& runner,
+                         absl::StatusOr<RunnerResult> result) {
+  if (!result.ok() && runner.session_was_over() && MayBeginAnother(*call)) {
+    absl::Status begun = Run(call);
+    if (begun.ok()) return;
+    result = std::move(begun);
+  }
+  Leave(call->operation);
+  Tell(call->done, PublicResult(std::move(result)));
+}
+
+Operation Client::Impl::Start(absl::Span<const float> update, AggregateOptions options, Done done) {
   auto operation = std::make_shared<Operation::State>();
+  const auto call = std::make_shared<Call>(
+      Call{update, std::move(options), std::move(done), Clock::now(), operation});
   absl::Status error = Enter(operation);
   if (error.ok()) {
-    absl::StatusOr<std::shared_ptr<ParticipantRunner>> runner = MakeRunner(update, std::move(call));
-    if (runner.ok()) {
-      const std::lock_guard<std::mutex> lock(operation->mutex);
-      operation->runner = *runner;
-      (*runner)->Start([this, operation, done](absl::StatusOr<RunnerResult> result) {
-        Leave(operation);
-        Tell(done, PublicResult(std::move(result)));
-      });
-      return Operation(operation);
-    }
-    error = runner.status();
+    error = Run(call);
+    if (error.ok()) return Operation(operation);
     Leave(operation);
   }
-  asio::post(executor->impl().pool, [this, done = std::move(done), error] { Tell(done, error); });
+  asio::post(executor->impl().pool, [this, call, error] { Tell(call->done, error); });
   return Operation(operation);
 }
 

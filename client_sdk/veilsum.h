@@ -145,8 +145,8 @@ struct QuantisedInput {
   std::vector<uint64_t> elements;  // dimension + 1
 };
 
-// Callbacks come one at a time, in order, on threads of the executor. The session waits for them:
-// do not block, and do not destroy the client.
+// Not thread-safe, like all options. Callbacks come one at a time, in order, on threads of the
+// executor. The session waits for them: do not block, and do not destroy the client.
 struct AggregateOptions {
   // How much this update counts, for example its number of samples: 1 … the task's greatest. It
   // is summed under the mask like the update, so nobody learns it.
@@ -220,9 +220,11 @@ class Client {
 
   // Takes part in the next session of the task and waits for its end. Not from a callback.
   //
-  // If the process died in a session and the state directory knows, goes on with that one instead:
-  // with the same update and weight, or, if they were encoded already, it is left with CONFLICT.
-  // One of another model is left without a word. In any case the call after that is a new session.
+  // If the process died in a session and the state directory knows, goes on with that one instead,
+  // if the aggregator still has a place in it for this client and, where they were encoded already,
+  // with the same update and weight. Otherwise that session is left, and this call takes part in a
+  // new one; not if the old one's sum was answered for, which is never done twice for a model: then
+  // the error says what became of it. One of another model is left without a word.
   //
   //   INVALID_ARGUMENT     The update has a NaN, an infinity or another length than the task says,
   //                        the weight is 0 or above the task's greatest, the timeout is not above
@@ -232,9 +234,9 @@ class Client {
   //                        or another client broke the protocol, so that this client left it (see
   //                        ReasonName).
   //   ABORTED              The aggregator dropped this client (too late, for example), ended the
-  //                        session (too few clients, for example), or lost it by a restart. The
-  //                        next FL round may work. DISPLACED: another client with the same identity
-  //                        has connected.
+  //                        session (too few clients, for example), or lost it by a restart
+  //                        (UNKNOWN_SESSION). The next FL round may work. DISPLACED: another client
+  //                        with the same identity has connected.
   //   NOT_FOUND, PERMISSION_DENIED, UNAUTHENTICATED, UNIMPLEMENTED
   //                        The aggregator does not know the task, or refuses the client.
   //   UNAVAILABLE          The aggregator was gone until after the session's deadlines, or there

@@ -11,6 +11,7 @@
 
 #include "absl/strings/escaping.h"
 #include "client_sdk/transport/fake_aggregator.h"
+#include "crypto/certificates/certificate_authority.h"
 #include "crypto/certificates/identity_pem.h"
 #include "crypto/identities/enrolment.h"
 #include "crypto/identities/roster_file.h"
@@ -115,6 +116,24 @@ TEST_F(VeilsumTest, CreateNamesTheOptionThatIsWrong) {
   EXPECT_THAT(message([](ClientOptions& o) { o.client_key_pem = "?"; }),
               HasSubstr("client_certificate_pem"));
   EXPECT_THAT(message([](ClientOptions& o) { o.insecure = true; }), HasSubstr("insecure"));
+}
+
+TEST_F(VeilsumTest, ClientCertificateAndKeyMustBeOfOnePair) {
+  const crypto::Validity validity{absl::FromUnixSeconds(0), absl::FromUnixSeconds(4'000'000'000)};
+  const auto one = *crypto::MakeSelfSignedClient("one", validity);
+  const auto other = *crypto::MakeSelfSignedClient("other", validity);
+  const auto key = [](const crypto::CertificateWithKey& pair) {
+    return crypto::ToString(crypto::ExposeSecret(pair.private_key_pem));
+  };
+  ClientOptions options = Options();
+  options.client_certificate_pem = one.certificate_pem;
+  options.client_key_pem = key(one);
+  EXPECT_TRUE(Refusal(options).ok());
+  options.client_key_pem = key(other);
+  EXPECT_EQ(ReasonName(Refusal(options)), "INVALID_ARGUMENT");
+  EXPECT_THAT(std::string(Refusal(options).message()), HasSubstr("client_key_pem: "));
+  options.client_key_pem = "nonsense";
+  EXPECT_THAT(std::string(Refusal(options).message()), HasSubstr("client_key_pem: "));
 }
 
 TEST_F(VeilsumTest, MaliciousTierNeedsARootThatVouchesForTheClient) {

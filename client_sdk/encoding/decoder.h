@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The Veilsum Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// From the packed sum to the weighted mean. docs/protocol.md, "Vectors".
+// From the packed sum to the weighted mean. docs/protocol.md, "Vectors". Pure; thread-safe.
 #ifndef VEILSUM_CLIENT_SDK_ENCODING_DECODER_H_
 #define VEILSUM_CLIENT_SDK_ENCODING_DECODER_H_
 

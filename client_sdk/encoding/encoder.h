@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // From a caller's update to the integers that are masked: clipped, quantised, weighted.
-// docs/protocol.md, "Vectors".
+// docs/protocol.md, "Vectors". Pure; thread-safe.
 #ifndef VEILSUM_CLIENT_SDK_ENCODING_ENCODER_H_
 #define VEILSUM_CLIENT_SDK_ENCODING_ENCODER_H_
 

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // The grid of levels that both directions of the encoding share. Internal to encoding/.
+// Pure; thread-safe.
 #ifndef VEILSUM_CLIENT_SDK_ENCODING_QUANTISATION_H_
 #define VEILSUM_CLIENT_SDK_ENCODING_QUANTISATION_H_
 

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Protobuf keeps bytes in strings, which nobody erases. Internal to protocol/.
+// Pure; thread-safe.
 #ifndef VEILSUM_CLIENT_SDK_PROTOCOL_ERASE_H_
 #define VEILSUM_CLIENT_SDK_PROTOCOL_ERASE_H_
 

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // The entries of a client's journal: docs/protocol.md, "What a client remembers". Internal to
-// protocol/.
+// protocol/. Pure; thread-safe.
 #ifndef VEILSUM_CLIENT_SDK_PROTOCOL_JOURNAL_H_
 #define VEILSUM_CLIENT_SDK_PROTOCOL_JOURNAL_H_
 

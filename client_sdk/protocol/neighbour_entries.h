@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // The full entries of this client's neighbours. Internal to protocol/.
+// Pure; thread-safe.
 #ifndef VEILSUM_CLIENT_SDK_PROTOCOL_NEIGHBOUR_ENTRIES_H_
 #define VEILSUM_CLIENT_SDK_PROTOCOL_NEIGHBOUR_ENTRIES_H_
 

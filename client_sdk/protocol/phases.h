@@ -3,6 +3,7 @@
 
 // Where a client is in a session, as data. A round consumes the phase before it, so that secrets
 // that are not handed on die there. Internal to protocol/.
+// Not thread-safe.
 #ifndef VEILSUM_CLIENT_SDK_PROTOCOL_PHASES_H_
 #define VEILSUM_CLIENT_SDK_PROTOCOL_PHASES_H_
 

@@ -5,6 +5,7 @@
 // of the aggregator. It consumes the phase before, checks the message, and returns the next phase;
 // its effects are appended only once every check has passed. An error is this client's decision to
 // leave, with the reason; the phase and its secrets are gone then. Internal to protocol/.
+// Pure; thread-safe.
 #ifndef VEILSUM_CLIENT_SDK_PROTOCOL_ROUNDS_H_
 #define VEILSUM_CLIENT_SDK_PROTOCOL_ROUNDS_H_
 

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // The two halves of the answer to a survivor set; in the malicious tier the ConsistencyCheck is
-// between them. Internal to protocol/.
+// between them. Internal to protocol/. Pure; thread-safe.
 #ifndef VEILSUM_CLIENT_SDK_PROTOCOL_UNMASKING_H_
 #define VEILSUM_CLIENT_SDK_PROTOCOL_UNMASKING_H_
 

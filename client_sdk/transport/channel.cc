@@ -26,12 +26,13 @@ grpc::ChannelArguments Arguments() {
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);
   // Waiting for a session is silent for as long as it takes.
   arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
-  // When to try again is decided here (retry.h); gRPC must not wait longer than that by itself.
+  // When to try again is decided here (retry.h); gRPC, which refuses calls while it waits between
+  // two attempts of its own, must not add to that.
   arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS,
                    static_cast<int>(absl::ToInt64Milliseconds(kLeastBackoff / 2)));
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS,
-                   static_cast<int>(absl::ToInt64Milliseconds(kGreatestBackoff / 2)));
+                   static_cast<int>(absl::ToInt64Milliseconds(kGreatestBackoffInSession / 3)));
   return arguments;
 }
 

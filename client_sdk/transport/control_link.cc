@@ -40,7 +40,9 @@ absl::StatusCode CodeOf(v1::Reason reason) {
       return absl::StatusCode::kResourceExhausted;
     case v1::REASON_OVERLOADED:
     case v1::REASON_DRAINING:
+    case v1::REASON_NOT_READY:
     case v1::REASON_SHUTDOWN:
+    case v1::REASON_STORAGE_FAILED:
       return absl::StatusCode::kUnavailable;
     default:
       return absl::StatusCode::kFailedPrecondition;
@@ -130,7 +132,7 @@ void ControlLink::Ended(absl::Status status) {
 }
 
 void ControlLink::RetryLater(const absl::Status& status) {
-  const absl::Duration delay = backoff_.Next(status);
+  const absl::Duration delay = backoff_.Next(status, options_.greatest_backoff());
   timer_.expires_after(absl::ToChronoNanoseconds(delay));
   timer_.async_wait([self = shared_from_this()](const asio::error_code& error) {
     if (!error && !self->closing_) self->Connect();

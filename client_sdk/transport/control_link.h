@@ -12,6 +12,7 @@
 #include <optional>
 
 #include "absl/status/status.h"
+#include "absl/time/time.h"
 #include "client_sdk/transport/bidi_call.h"
 #include "client_sdk/transport/call_context.h"
 #include "client_sdk/transport/execution.h"
@@ -26,6 +27,8 @@ class ControlLink : public std::enable_shared_from_this<ControlLink> {
   struct Options {
     // The Hello that answers this challenge; nullopt: say nothing (a test's hook).
     std::function<std::optional<v1::ClientMessage>(const v1::Challenge&)> make_hello;
+    // Longest wait between two streams, but for what the aggregator asks for.
+    std::function<absl::Duration()> greatest_backoff;
     // A Hello is on its way: messages may follow.
     std::function<void()> on_established;
     // Everything but the Challenge and the refusal of a Hello.

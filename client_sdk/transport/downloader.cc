@@ -106,7 +106,7 @@ void Downloader::Ended(absl::Status status) {
   if (stopped_) return Finish(absl::CancelledError("the download was stopped"));
   if (packed_.size() == options_.total_bytes) return Finish(std::move(packed_));
   if (!IsTransient(status)) return Finish(std::move(status));
-  timer_.expires_after(absl::ToChronoNanoseconds(backoff_.Next(status)));
+  timer_.expires_after(absl::ToChronoNanoseconds(backoff_.Next(status, kGreatestBackoffInSession)));
   timer_.async_wait([self = shared_from_this()](const asio::error_code& error) {
     if (!error && !self->stopped_) self->Attempt();
   });

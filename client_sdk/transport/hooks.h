@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Where tests make a real client misbehave: lose its connection, die, or lie. Not part of the
-// SDK; an empty Hooks costs nothing.
+// SDK; an empty Hooks costs nothing. Called on the strand of the client.
 #ifndef VEILSUM_CLIENT_SDK_TRANSPORT_HOOKS_H_
 #define VEILSUM_CLIENT_SDK_TRANSPORT_HOOKS_H_
 
@@ -43,6 +43,8 @@ struct Hooks {
   std::function<std::optional<v1::ServerMessage>(v1::ServerMessage,
                                                  std::vector<v1::ClientMessage>& say)>
       incoming;
+  // Sees the upload's receipt before anything else is told of it.
+  std::function<void(const v1::UploadReceipt&)> receipt;
   // Asked at each point, every time it is passed.
   std::function<Fault(const Point&)> at;
 };

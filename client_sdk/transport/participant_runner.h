@@ -87,15 +87,16 @@ struct RunnerOptions {
   Hooks hooks;
 };
 
-// Start once, then Cancel from any thread, as often as you like. Keeps itself alive until `done`
-// has been called.
+// Thread-safe: Start once, then Cancel from any thread, as often as you like. Keeps itself alive
+// until `done` has been called.
 class ParticipantRunner {
  public:
   // Called once, on a thread of the pool, when no RPC and no task of this runner is left.
   // Errors, most with a reason (proto/reason_status.h): CANCELLED, DEADLINE_EXCEEDED (timeout),
   // INVALID_ARGUMENT (the update or weight does not fit the session), UNAVAILABLE (gone, or silent,
   // until after the session's deadlines), those of the store (nothing that depended on what could
-  // not be remembered has left), and why the aggregator or the protocol ended it. However it ended,
+  // not be remembered has left), and why the aggregator or the protocol ended it (ABORTED with
+  // REASON_UNKNOWN_SESSION: the aggregator lost the session by a restart). However it ended,
   // the session is erased from the store, unless a test's hook killed the runner.
   using Done = std::function<void(absl::StatusOr<RunnerResult>)>;
 
@@ -107,6 +108,11 @@ class ParticipantRunner {
 
   virtual void Start(Done done) = 0;
   virtual void Cancel() = 0;
+
+  // From `done` on: the error is about a session that an earlier process began, and says that there
+  // was nothing left to go on with: it had ended meanwhile, or without this client, or stands with
+  // another input. The caller still may take part in a new one. On the thread of `done`.
+  virtual bool session_was_over() const = 0;
 };
 
 }  // namespace veilsum::client

@@ -9,6 +9,7 @@
 #include <future>
 #include <memory>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -19,6 +20,7 @@
 #include "gtest/gtest.h"
 #include "proto/limits.h"
 #include "proto/reason_status.h"
+#include "proto/rpc_error/retry_after.h"
 
 namespace veilsum::client {
 namespace {
@@ -63,6 +65,17 @@ class ParticipantRunnerTest : public testing::Test {
     options.task_id = "task";
     options.update = update_;
     return options;
+  }
+
+  v1::SessionHeader WithDeadlines(uint64_t each_ms) const {
+    v1::SessionHeader header = header_;
+    for (const auto set :
+         {&v1::PhaseDeadlines::set_advertise_keys_ms, &v1::PhaseDeadlines::set_share_keys_ms,
+          &v1::PhaseDeadlines::set_masked_input_ms, &v1::PhaseDeadlines::set_consistency_check_ms,
+          &v1::PhaseDeadlines::set_unmasking_ms}) {
+      (header.mutable_deadlines()->*set)(each_ms);
+    }
+    return header;
   }
 
   void Start(RunnerOptions options) {
@@ -183,17 +196,28 @@ TEST_F(ParticipantRunnerTest, CancelInASessionWithdraws) {
   EXPECT_EQ(Outcome().code(), absl::StatusCode::kCancelled);
 }
 
+// On a slow machine a timeout may come before any trouble; then a longer one will not.
 TEST_F(ParticipantRunnerTest, TimeoutSaysWhatTheLastTroubleWas) {
+  std::thread lunch([this] {
+    while (const auto control = aggregator_.AcceptControl()) {
+      control->End(absl::UnavailableError("out for lunch"));
+    }
+  });
   std::string trouble;
-  RunnerOptions options = Options();
-  options.timeout = absl::Seconds(1);
-  options.on_progress = [&trouble](const RunnerProgress& progress) { trouble = progress.detail; };
-  Start(std::move(options));
-  aggregator_.AcceptControl()->End(absl::UnavailableError("out for lunch"));
-  const absl::Status status = Outcome();
-  EXPECT_EQ(status.code(), absl::StatusCode::kDeadlineExceeded);
-  // On a very slow machine the timeout comes before any trouble.
+  absl::Status status;
+  for (absl::Duration timeout = absl::Milliseconds(20); trouble.empty(); timeout *= 2) {
+    RunnerOptions options = Options();
+    options.timeout = timeout;
+    options.on_progress = [&trouble](const RunnerProgress& progress) { trouble = progress.detail; };
+    done_ = {};
+    Start(std::move(options));
+    status = Outcome();
+    EXPECT_EQ(status.code(), absl::StatusCode::kDeadlineExceeded);
+  }
+  EXPECT_THAT(trouble, HasSubstr("out for lunch"));
   EXPECT_THAT(std::string(status.message()), HasSubstr(trouble));
+  aggregator_.StopAccepting();
+  lunch.join();
 }
 
 TEST_F(ParticipantRunnerTest, UpdateOfAnotherLengthIsTheCallersErrorAndOnlyAWithdrawGoesOut) {
@@ -264,13 +288,7 @@ TEST_F(ParticipantRunnerTest, StreamThatEndsAsDisplacedIsFinal) {
 }
 
 TEST_F(ParticipantRunnerTest, SilentButConnectedAggregatorIsGivenUp) {
-  v1::SessionHeader header = header_;
-  for (const auto set :
-       {&v1::PhaseDeadlines::set_advertise_keys_ms, &v1::PhaseDeadlines::set_share_keys_ms,
-        &v1::PhaseDeadlines::set_masked_input_ms, &v1::PhaseDeadlines::set_consistency_check_ms,
-        &v1::PhaseDeadlines::set_unmasking_ms}) {
-    (header.mutable_deadlines()->*set)(1);
-  }
+  const v1::SessionHeader header = WithDeadlines(1);
   RunnerOptions options = Options();
   options.session_slack = absl::Milliseconds(1);
   Start(std::move(options));
@@ -316,6 +334,60 @@ TEST_F(ParticipantRunnerTest, RefusedHelloWithADelayIsTriedAgain) {
   runner_->Cancel();
   EXPECT_EQ(Outcome().code(), absl::StatusCode::kCancelled);
 }
+
+// What an aggregator says while it is busy, has no disk, or is about to leave.
+class ComesBackTest : public ParticipantRunnerTest, public testing::WithParamInterface<v1::Reason> {
+ protected:
+  absl::Status Why() const {
+    return WithRetryAfter(MakeError(absl::StatusCode::kUnavailable, GetParam(), "not now"),
+                          absl::Milliseconds(1));
+  }
+};
+
+TEST_P(ComesBackTest, ToItsSessionAsOftenAsItIsTold) {
+  Start(Options());
+  auto control = aggregator_.Greet();
+  control->Send(Offer(header_));
+  const auto sent = control->Receive();
+  ASSERT_TRUE(sent.has_value());
+  for (int i = 0; i < 12; ++i) {
+    if (i % 2 == 0) {
+      control->Send(Refusal(v1::Refused::SCOPE_MESSAGE, GetParam(), 1));
+    } else {
+      control->End(Why());
+    }
+    v1::Hello hello;
+    control = aggregator_.Greet(&hello);
+    EXPECT_EQ(hello.session_id(), header_.session_id());
+    const auto again = control->Receive();
+    ASSERT_TRUE(again.has_value());
+    EXPECT_EQ(again->SerializeAsString(), sent->SerializeAsString());
+    v1::ServerMessage progress;
+    progress.mutable_progress()->set_round(v1::ROUND_ADVERTISE_KEYS);
+    control->Send(progress);  // Something was said: the next wait begins small.
+  }
+  runner_->Cancel();
+  EXPECT_EQ(Outcome().code(), absl::StatusCode::kCancelled);
+}
+
+TEST_P(ComesBackTest, UntilTheDeadlinesOfTheSessionHavePassed) {
+  RunnerOptions options = Options();
+  options.session_slack = absl::Milliseconds(1);
+  Start(std::move(options));
+  const auto control = aggregator_.Greet();
+  control->Send(Offer(WithDeadlines(20)));
+  std::thread busy([this] {
+    while (const auto stream = aggregator_.AcceptControl()) stream->End(Why());
+  });
+  control->End(Why());
+  EXPECT_EQ(Outcome().code(), absl::StatusCode::kUnavailable);
+  aggregator_.StopAccepting();
+  busy.join();
+}
+
+INSTANTIATE_TEST_SUITE_P(Reasons, ComesBackTest,
+                         testing::Values(v1::REASON_OVERLOADED, v1::REASON_DRAINING,
+                                         v1::REASON_STORAGE_FAILED));
 
 TEST_F(ParticipantRunnerTest, RefusalInsteadOfAChallengeCounts) {
   Start(Options());

@@ -5,8 +5,10 @@
 
 #include <atomic>
 #include <functional>
+#include <future>
 #include <mutex>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -107,6 +109,85 @@ INSTANTIATE_TEST_SUITE_P(
                     Death{Moment::kAfterSend, v1::ROUND_UNMASKING},
                     Death{Moment::kAccepted, v1::ROUND_UNMASKING}));
 
+// Of a client that comes back after it was killed at the point.
+absl::Status ComesBackTo(TestSession& session, const v1::Refused& refused, bool& was_over) {
+  const auto store = std::make_shared<MemorySessionStore>();
+  RunnerOptions first = OptionsWith(session, store);
+  first.hooks = KilledAt(Moment::kAccepted, v1::ROUND_SHARE_KEYS);
+  EXPECT_FALSE(session.Run(std::move(first)).ok());
+  v1::ServerMessage message;
+  *message.mutable_refused() = refused;
+  session.accepted.reset();
+  for (auto& [outcome, messages] : session.messages) messages = {message};
+  const absl::Status status = session.Run(RestartedOptions(session, store), &was_over).status();
+  EXPECT_FALSE((*store->Unfinished("test-task")).has_value());
+  return status;
+}
+
+TEST(ResumeTest, SessionThatEndedMeanwhileIsCalledOver) {
+  for (const auto& [scope, reason] :
+       {std::pair(v1::Refused::SCOPE_MESSAGE, v1::REASON_UNKNOWN_SESSION),
+        std::pair(v1::Refused::SCOPE_SESSION, v1::REASON_TOO_FEW_CLIENTS),
+        std::pair(v1::Refused::SCOPE_CLIENT, v1::REASON_NO_ANSWER)}) {
+    TestSession session;
+    v1::Refused refused;
+    refused.set_scope(scope);
+    refused.set_reason(reason);
+    bool was_over = false;
+    EXPECT_EQ(ReasonOf(ComesBackTo(session, refused, was_over)), reason);
+    EXPECT_TRUE(was_over) << v1::Reason_Name(reason);
+  }
+  // Somebody else speaks for this identity: a new session would not help.
+  TestSession session;
+  v1::Refused refused;
+  refused.set_scope(v1::Refused::SCOPE_CLIENT);
+  refused.set_reason(v1::REASON_DISPLACED);
+  bool was_over = true;
+  EXPECT_EQ(ReasonOf(ComesBackTo(session, refused, was_over)), v1::REASON_DISPLACED);
+  EXPECT_FALSE(was_over);
+}
+
+TEST(ResumeTest, SessionThatEndsBeforeTheEyesOfItsClientIsNotCalledOver) {
+  TestSession session;
+  v1::ServerMessage refused;
+  refused.mutable_refused()->set_scope(v1::Refused::SCOPE_SESSION);
+  refused.mutable_refused()->set_reason(v1::REASON_TOO_FEW_CLIENTS);
+  session.messages[v1::OUTCOME_SHARES] = {refused};
+  bool was_over = true;
+  EXPECT_FALSE(session.Run(session.Options(), &was_over).ok());
+  EXPECT_FALSE(was_over);
+}
+
+TEST(ResumeTest, SessionThatIsLostAfterADurableReceiptIsAnErrorThatSaysSo) {
+  for (const v1::Durability durability : {v1::DURABILITY_IN_MEMORY, v1::DURABILITY_CHECKPOINT}) {
+    TestSession session;
+    session.durability = durability;
+    session.messages[v1::OUTCOME_SURVIVORS] = {};
+    std::promise<v1::Durability> heard;
+    RunnerOptions options = session.Options();
+    options.hooks.receipt = [&](const v1::UploadReceipt& receipt) {
+      heard.set_value(receipt.durability());
+    };
+    options.hooks.at = [](const Point& point) {
+      return point.moment == Moment::kAfterReceipt ? Fault::kCutConnection : Fault::kNone;
+    };
+    std::thread after_the_receipt([&] {
+      EXPECT_EQ(heard.get_future().get(), durability);
+      v1::ServerMessage refused;
+      refused.mutable_refused()->set_scope(v1::Refused::SCOPE_MESSAGE);
+      refused.mutable_refused()->set_reason(v1::REASON_UNKNOWN_SESSION);
+      session.aggregator().Greet()->Send(refused);
+    });
+    const absl::Status status = session.Run(std::move(options)).status();
+    after_the_receipt.join();
+    EXPECT_EQ(status.code(), absl::StatusCode::kAborted);
+    EXPECT_EQ(ReasonOf(status), v1::REASON_UNKNOWN_SESSION);
+    const bool promised = durability == v1::DURABILITY_CHECKPOINT;
+    EXPECT_THAT(std::string(status.message()),
+                HasSubstr(promised ? "had confirmed" : "started again"));
+  }
+}
+
 TEST(ResumeTest, SessionThatEndsWellLeavesNothingToTakeUp) {
   TestSession session;
   const auto store = std::make_shared<MemorySessionStore>();
@@ -141,7 +222,9 @@ TEST(ResumeTest, OtherInputIsRefusedAfterARestartAndTheSessionIsOver) {
   const std::vector<float> other(21, -0.25f);
   RunnerOptions second = RestartedOptions(session, store);
   second.update = other;
-  const absl::Status status = session.Run(std::move(second)).status();
+  bool was_over = false;
+  const absl::Status status = session.Run(std::move(second), &was_over).status();
+  EXPECT_TRUE(was_over);
   EXPECT_EQ(ReasonOf(status), v1::REASON_CONFLICT) << status;
   ASSERT_TRUE(session.withdrawn.has_value());
   EXPECT_EQ(session.withdrawn->reason(), v1::REASON_CONFLICT);

@@ -39,13 +39,13 @@ bool IsTransient(const absl::Status& status) {
   }
 }
 
-absl::Duration Backoff::Next(const absl::Status& status) {
+absl::Duration Backoff::Next(const absl::Status& status, absl::Duration greatest) {
   constexpr int kDoublingsToGreatest = 6;
   const absl::Duration most =
-      std::min(kGreatestBackoff, kLeastBackoff * (1 << std::min(failures_, kDoublingsToGreatest)));
+      std::min(greatest, kLeastBackoff * (1 << std::min(failures_, kDoublingsToGreatest)));
   ++failures_;
   const double fraction = std::uniform_real_distribution<double>(0.5, 1.0)(random_);
-  return std::max(most * fraction, RetryAfterOf(status));
+  return std::max(most * fraction, RetryAfterOf(status) * (1 + (fraction - 0.5) / 2));
 }
 
 }  // namespace veilsum::client

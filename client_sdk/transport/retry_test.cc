@@ -52,6 +52,14 @@ TEST(BackoffTest, DoublesUpToTheGreatestWithJitterInTheUpperHalf) {
   EXPECT_LE(backoff.Next(absl::UnavailableError("")), kLeastBackoff);
 }
 
+TEST(BackoffTest, NeverAboveTheGreatestThatIsAllowed) {
+  Backoff backoff(7);
+  for (int failure = 0; failure < 20; ++failure) {
+    EXPECT_LE(backoff.Next(absl::UnavailableError(""), kGreatestBackoffInSession),
+              kGreatestBackoffInSession);
+  }
+}
+
 TEST(BackoffTest, SameSeedSameDelaysOtherSeedOthers) {
   Backoff one(1), same(1), other(2);
   const absl::Duration first = one.Next(absl::OkStatus());
@@ -62,7 +70,11 @@ TEST(BackoffTest, SameSeedSameDelaysOtherSeedOthers) {
 TEST(BackoffTest, WaitsAtLeastAsLongAsAsked) {
   Backoff backoff(1);
   const absl::Status asked = WithRetryAfter(absl::UnavailableError(""), absl::Minutes(2));
-  EXPECT_EQ(backoff.Next(asked), absl::Minutes(2));
+  const absl::Duration delay = backoff.Next(asked, absl::Seconds(1));
+  EXPECT_GE(delay, absl::Minutes(2));
+  EXPECT_LE(delay, absl::Seconds(150));
+  // All were asked the same.
+  EXPECT_NE(Backoff(2).Next(asked, absl::Seconds(1)), delay);
 }
 
 }  // namespace

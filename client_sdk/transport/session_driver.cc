@@ -46,7 +46,8 @@ SessionDriver::SessionDriver(RunnerOptions options, ParticipantProtocol protocol
       record_(std::move(record)),
       timeout_timer_(strand_),
       session_timer_(strand_),
-      resend_timer_(strand_) {}
+      resend_timer_(strand_),
+      resumes_(!protocol_.session_id().empty()) {}
 
 void SessionDriver::Start(Done done) {
   done_ = std::move(done);
@@ -72,7 +73,7 @@ void SessionDriver::Begin() {
   ArmTimeout();
   link_ = MakeLink();
   Report(RunnerProgress::Stage::kConnecting, 0, 0);
-  take_up_ = !protocol_.session_id().empty();
+  take_up_ = resumes_;
   if (take_up_) ArmSessionTimer(LongestSession(), false);
   if (!outcome_.has_value()) link_->Start();
 }
@@ -80,6 +81,9 @@ void SessionDriver::Begin() {
 std::shared_ptr<ControlLink> SessionDriver::MakeLink() {
   ControlLink::Options link;
   link.make_hello = [this](const v1::Challenge& challenge) { return MakeHello(challenge); };
+  link.greatest_backoff = [this] {
+    return protocol_.session_id().empty() ? kGreatestBackoff : kGreatestBackoffInSession;
+  };
   link.on_established = [this] { Established(); };
   link.on_message = [this](v1::ServerMessage message) { Received(std::move(message)); };
   link.on_trouble = [this](const absl::Status& status) { Trouble(status); };
@@ -135,6 +139,12 @@ void SessionDriver::Received(v1::ServerMessage message) {
       message.refused().retry_after_ms() > 0) {
     return RetryMessages(absl::Milliseconds(static_cast<int64_t>(
         std::min<uint64_t>(message.refused().retry_after_ms(), limits::kMaxDeadlineMs))));
+  }
+  if (first_word_ == FirstWord::kNone) {
+    const bool over = message.has_refused() &&
+                      message.refused().scope() != v1::Refused::SCOPE_MESSAGE &&
+                      message.refused().reason() != v1::REASON_DISPLACED;
+    first_word_ = over ? FirstWord::kIsOver : FirstWord::kGoesOn;
   }
   const bool survivors = message.has_survivors();
   const v1::Round accepted =
@@ -282,6 +292,8 @@ void SessionDriver::UploadDone(absl::StatusOr<v1::UploadReceipt> outcome) {
   uploader_ = nullptr;
   if (outcome_.has_value()) return CompleteIfIdle();
   if (outcome.ok()) {
+    if (options_.hooks.receipt != nullptr) options_.hooks.receipt(*outcome);
+    receipt_is_durable_ = outcome->durability() == v1::DURABILITY_CHECKPOINT;
     Step(UploadAcknowledged{*std::move(outcome)});
     FaultAt(Point::Moment::kAfterReceipt, v1::ROUND_MASKED_INPUT_COLLECTION);
   } else if (outcome.status().code() != absl::StatusCode::kCancelled) {

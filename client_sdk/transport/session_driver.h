@@ -30,6 +30,7 @@
 
 namespace veilsum::client {
 
+// Thread-safe, as ParticipantRunner is.
 class SessionDriver final : public ParticipantRunner,
                             public std::enable_shared_from_this<SessionDriver> {
  public:
@@ -38,6 +39,7 @@ class SessionDriver final : public ParticipantRunner,
 
   void Start(Done done) override;
   void Cancel() override;
+  bool session_was_over() const override { return session_was_over_; }
 
  private:
   // Everything below runs on the strand.
@@ -82,6 +84,8 @@ class SessionDriver final : public ParticipantRunner,
   void Report(RunnerProgress::Stage stage, uint64_t done, uint64_t total, std::string detail = "");
   // Leaves the session, politely where possible, with this status as the outcome.
   void GiveUp(absl::Status status);
+  // Sets session_was_over_.
+  void JudgeEnd(const absl::Status& status);
   // The outcome is settled; completes when nothing is left running. Later outcomes are ignored.
   // `politely`: what was sent gets out first, and the session is erased from the store.
   void Settle(absl::StatusOr<RunnerResult> outcome, bool politely);
@@ -109,6 +113,13 @@ class SessionDriver final : public ParticipantRunner,
   asio::steady_timer session_timer_;
   asio::steady_timer resend_timer_;
   int tasks_on_pool_ = 0;
+
+  const bool resumes_;  // A session of an earlier process.
+  // What the aggregator said first, when this process came back to it.
+  enum class FirstWord { kNone, kGoesOn, kIsOver };
+  FirstWord first_word_ = FirstWord::kNone;
+  bool session_was_over_ = false;
+  bool receipt_is_durable_ = false;
 
   bool take_up_ = false;  // What the journal's replay left to do.
   bool caller_checked_ = false;

@@ -40,12 +40,26 @@ CancelRequested WithdrawalFor(const absl::Status& status) {
   }
 }
 
-// Says what REASON_DISPLACED means here, whoever reported it.
-absl::Status Explain(absl::Status status) {
-  if (ReasonOf(status) != v1::REASON_DISPLACED) return status;
-  return MakeError(absl::StatusCode::kAborted, v1::REASON_DISPLACED,
-                   "another client with the same identity has connected, and this one is out of "
-                   "the session; run one client for each identity");
+// Says what the reason means here, whoever reported it.
+absl::Status Explain(absl::Status status, bool receipt_is_durable) {
+  switch (ReasonOf(status)) {
+    case v1::REASON_DISPLACED:
+      return MakeError(absl::StatusCode::kAborted, v1::REASON_DISPLACED,
+                       "another client with the same identity has connected, and this one is out "
+                       "of the session; run one client for each identity");
+    case v1::REASON_UNKNOWN_SESSION:
+      return MakeError(
+          absl::StatusCode::kAborted, v1::REASON_UNKNOWN_SESSION,
+          absl::StrCat(receipt_is_durable
+                           ? "the aggregator lost the session after it had confirmed that this "
+                             "client's input is on its disk: its data directory was lost, damaged "
+                             "or replaced by another"
+                           : "the aggregator does not know the session any more: it ended long "
+                             "ago, or was lost when the aggregator started again",
+                       " (", status.message(), ")"));
+    default:
+      return status;
+  }
 }
 
 }  // namespace
@@ -99,9 +113,19 @@ void SessionDriver::GiveUp(absl::Status status) {
   Settle(std::move(status), true);
 }
 
+void SessionDriver::JudgeEnd(const absl::Status& status) {
+  const v1::Reason reason = ReasonOf(status);
+  session_was_over_ =
+      resumes_ && (reason == v1::REASON_UNKNOWN_SESSION || reason == v1::REASON_CONFLICT ||
+                   first_word_ == FirstWord::kIsOver);
+}
+
 void SessionDriver::Settle(absl::StatusOr<RunnerResult> outcome, bool politely) {
   if (outcome_.has_value()) return;
-  if (!outcome.ok()) outcome = Explain(outcome.status());
+  if (!outcome.ok()) {
+    JudgeEnd(outcome.status());
+    outcome = Explain(outcome.status(), receipt_is_durable_);
+  }
   if (!record_->read_error().ok()) outcome = record_->read_error();
   outcome_ = std::move(outcome);
   erase_ = politely;

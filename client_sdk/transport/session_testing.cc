@@ -95,11 +95,14 @@ RunnerOptions TestSession::Options() {
   return options;
 }
 
-absl::StatusOr<RunnerResult> TestSession::Run(RunnerOptions options) {
+absl::StatusOr<RunnerResult> TestSession::Run(RunnerOptions options, bool* was_over) {
   auto runner = ParticipantRunner::Create(std::move(options));
   if (!runner.ok()) return runner.status();
   Mailbox<absl::StatusOr<RunnerResult>> done;
-  (*runner)->Start([&done](absl::StatusOr<RunnerResult> result) { done.Put(std::move(result)); });
+  (*runner)->Start([&done, was_over, runner = runner->get()](absl::StatusOr<RunnerResult> result) {
+    if (was_over != nullptr) *was_over = runner->session_was_over();
+    done.Put(std::move(result));
+  });
   v1::Hello hello;
   const std::shared_ptr<FakeAggregator::Control> control = aggregator_.Greet(&hello);
   hellos.push_back(hello);
@@ -175,6 +178,7 @@ void TestSession::ServeUploads() {
         EXPECT_EQ(request->close().digest(),
                   crypto::ToString(crypto::Sha256(crypto::AsBytes(bytes))));
         reply.mutable_receipt()->set_digest(request->close().digest());
+        reply.mutable_receipt()->set_durability(durability);
         upload->Send(reply);
         upload->End(absl::OkStatus());
         events_.Put({nullptr, {}, bytes});

@@ -35,13 +35,18 @@ class TestSession {
   RunnerOptions Options();
 
   // Runs a client, and serves it, until it is done. What it had been told in an earlier run, it is
-  // told again only if it asks for it.
-  absl::StatusOr<RunnerResult> Run(RunnerOptions options);
+  // told again only if it asks for it. `was_over`: what the runner says of its end.
+  absl::StatusOr<RunnerResult> Run(RunnerOptions options, bool* was_over = nullptr);
+
+  // For tests that play the aggregator's side themselves, between two runs.
+  FakeAggregator& aggregator() { return aggregator_; }
 
   // What the aggregator says; tests may bend it.
   std::map<v1::Outcome, std::vector<v1::ServerMessage>> messages;
   // Said first to whoever comes back; what was accepted last, unless a test wants otherwise.
   std::optional<v1::Round> accepted;
+  // What receipts promise.
+  v1::Durability durability = v1::DURABILITY_IN_MEMORY;
   // The last outcome that has been announced.
   v1::Outcome announced = v1::OUTCOME_OFFER;
 

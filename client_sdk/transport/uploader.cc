@@ -188,7 +188,7 @@ void Uploader::Ended(absl::Status status) {
   proceeding_ = false;
   if (stopped_ || outcome_.has_value()) return FinishIfIdle();
   if (!IsTransient(status)) return Fail(std::move(status));
-  timer_.expires_after(absl::ToChronoNanoseconds(backoff_.Next(status)));
+  timer_.expires_after(absl::ToChronoNanoseconds(backoff_.Next(status, kGreatestBackoffInSession)));
   timer_.async_wait([self = shared_from_this()](const asio::error_code& error) {
     if (!error && !self->stopped_) self->Attempt();
   });

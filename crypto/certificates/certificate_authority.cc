@@ -202,11 +202,7 @@ absl::StatusOr<CertificateAuthority> CertificateAuthority::FromPem(
   auto key = ParsePrivateKey(private_key_pem);
   if (!key.ok()) return key.status();
   auto parts = std::make_unique<Parts>(Parts{*std::move(key), std::move(certificates->front())});
-  const bool matches = X509_check_private_key(parts->certificate.get(), parts->key.get());
-  ERR_clear_error();
-  if (!matches) {
-    return absl::InvalidArgumentError("the private key does not belong to the certificate");
-  }
+  if (absl::Status fits = CheckKeyFits(certificate_pem, private_key_pem); !fits.ok()) return fits;
   if (X509_check_ca(parts->certificate.get()) == 0) {
     return absl::InvalidArgumentError("the certificate is not that of an authority");
   }
@@ -251,6 +247,17 @@ absl::StatusOr<std::string> CertificateAuthority::SignClient(absl::string_view r
 absl::StatusOr<CertificateWithKey> MakeSelfSignedClient(absl::string_view common_name,
                                                         const Validity& validity) {
   return MakeWithKey({Kind::kClient, common_name, validity}, nullptr, nullptr);
+}
+
+absl::Status CheckKeyFits(absl::string_view certificate_pem, absl::string_view private_key_pem) {
+  const auto certificates = ParseCertificates(certificate_pem);
+  if (!certificates.ok()) return certificates.status();
+  const auto key = ParsePrivateKey(private_key_pem);
+  if (!key.ok()) return key.status();
+  const bool fits = X509_check_private_key(certificates->front().get(), key->get());
+  ERR_clear_error();
+  if (fits) return absl::OkStatus();
+  return absl::InvalidArgumentError("the private key does not belong to the certificate");
 }
 
 absl::StatusOr<absl::Time> NotAfter(absl::string_view pem) {

@@ -16,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
@@ -86,6 +87,9 @@ class CertificateAuthority {
 // exactly this one knows its operator. Errors as those of Create.
 absl::StatusOr<CertificateWithKey> MakeSelfSignedClient(absl::string_view common_name,
                                                         const Validity& validity);
+
+// InvalidArgument unless both parse and the private key belongs to the first certificate.
+absl::Status CheckKeyFits(absl::string_view certificate_pem, absl::string_view private_key_pem);
 
 // When the first of the certificates in `pem` to expire does. InvalidArgument if there is none, or
 // one that does not parse.

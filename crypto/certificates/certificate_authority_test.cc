@@ -133,6 +133,10 @@ TEST(CertificateAuthorityTest, RefusesAKeyOfAnother) {
       CertificateAuthority::FromPem(one.certificate_pem(), Text(other.private_key_pem())).status();
   EXPECT_EQ(refused.code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(std::string(refused.message()), HasSubstr("does not belong"));
+  EXPECT_TRUE(CheckKeyFits(one.certificate_pem(), Text(one.private_key_pem())).ok());
+  EXPECT_FALSE(CheckKeyFits(one.certificate_pem(), Text(other.private_key_pem())).ok());
+  EXPECT_FALSE(CheckKeyFits("hello", Text(one.private_key_pem())).ok());
+  EXPECT_FALSE(CheckKeyFits(one.certificate_pem(), "hello").ok());
 }
 
 TEST(CertificateAuthorityTest, RefusesGarbage) {

@@ -98,6 +98,11 @@ AggregatorServer::Ports AggregatorServer::ports() const {
   return {state_->grpc->participant_port(), state_->grpc->operator_port()};
 }
 
+absl::Status AggregatorServer::ReplaceTls(const std::optional<TlsOptions>& participants,
+                                          const std::optional<TlsOptions>& operators) {
+  return state_->grpc->ReplaceTls(participants, operators);
+}
+
 uint64_t AggregatorServer::connections() const {
   return state_->context.control_streams.open() + state_->context.lingering.taken();
 }

@@ -52,6 +52,10 @@ class AggregatorServer {
   // Aborts what runs and ends everything. Blocks for a few seconds at most.
   void Shutdown();
 
+  // As GrpcServer::ReplaceTls. Not once Shutdown was called.
+  absl::Status ReplaceTls(const std::optional<TlsOptions>& participants,
+                          const std::optional<TlsOptions>& operators);
+
   // Streams of clients that are open, also of those who have only to go.
   uint64_t connections() const;
 

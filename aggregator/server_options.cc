@@ -35,6 +35,17 @@ absl::StatusOr<ListenOptions> LoadListener(const ListenerConfig& config) {
 
 }  // namespace
 
+absl::StatusOr<ServerTls> LoadServerTls(const Config& config) {
+  const absl::StatusOr<ListenOptions> participants = LoadListener(config.server);
+  if (!participants.ok()) return participants.status();
+  ServerTls tls{participants->tls, std::nullopt};
+  if (config.operator_listener.address.empty()) return tls;
+  const absl::StatusOr<ListenOptions> operators = LoadListener(config.operator_listener);
+  if (!operators.ok()) return operators.status();
+  tls.operators = operators->tls;
+  return tls;
+}
+
 absl::StatusOr<LoadedOptions> LoadServerOptions(const Config& config) {
   LoadedOptions options;
   absl::StatusOr<ListenOptions> participants = LoadListener(config.server);

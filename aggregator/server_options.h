@@ -9,6 +9,7 @@
 #include <cstdint>
 
 #include "absl/status/statusor.h"
+#include "aggregator/certificate_reloader.h"
 #include "aggregator/config/config.h"
 #include "aggregator/server.h"
 
@@ -22,6 +23,9 @@ struct LoadedOptions {
 
 // Errors name the file and what is wrong with it.
 absl::StatusOr<LoadedOptions> LoadServerOptions(const Config& config);
+
+// The certificates and keys alone, as they are now.
+absl::StatusOr<ServerTls> LoadServerTls(const Config& config);
 
 }  // namespace veilsum::aggregator
 

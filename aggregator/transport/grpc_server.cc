@@ -16,9 +16,7 @@
 #include "absl/strings/str_cat.h"
 #include "aggregator/transport/keep_awake.h"
 #include "aggregator/transport/services.h"
-#include "crypto/certificates/certificate_authority.h"
 #include "proto/limits.h"
-#include "proto/reason_status.h"
 
 namespace veilsum::aggregator {
 namespace {
@@ -56,32 +54,6 @@ constexpr ListenerLimits kParticipantLimits = {"participants", kParticipantMemor
                                                kMaxRequestBytes};
 constexpr ListenerLimits kOperatorLimits = {"operators", kOperatorMemory, kMaxOperatorRequestBytes};
 
-absl::Status CheckPem(absl::string_view what, const std::string& pem) {
-  const absl::StatusOr<absl::Time> not_after = crypto::NotAfter(pem);
-  if (not_after.ok()) return absl::OkStatus();
-  return MakeError(absl::StatusCode::kInvalidArgument, v1::REASON_INVALID_ARGUMENT,
-                   absl::StrCat(what, ": ", not_after.status().message()));
-}
-
-absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> CredentialsFor(
-    const std::optional<TlsOptions>& tls) {
-  if (!tls.has_value()) return grpc::InsecureServerCredentials();
-  absl::Status good = CheckPem("the server's certificate", tls->certificate_chain);
-  if (good.ok() && !tls->client_ca.empty()) {
-    good = CheckPem("the authority of clients' certificates", tls->client_ca);
-  }
-  if (!good.ok()) return good;
-  grpc::SslServerCredentialsOptions options;
-  options.pem_key_cert_pairs.push_back({tls->private_key, tls->certificate_chain});
-  options.pem_root_certs = tls->client_ca;
-  if (tls->require_client_certificate) {
-    options.client_certificate_request = GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY;
-  } else if (!tls->client_ca.empty()) {
-    options.client_certificate_request = GRPC_SSL_REQUEST_CLIENT_CERTIFICATE_AND_VERIFY;
-  }
-  return grpc::SslServerCredentials(options);
-}
-
 void SetArguments(grpc::ServerBuilder& builder, const ListenerLimits& limits) {
   grpc::ResourceQuota quota(limits.name);
   builder.SetResourceQuota(quota.Resize(limits.memory));
@@ -107,22 +79,27 @@ std::string GrpcVersion() { return grpc::Version(); }
 
 struct GrpcServer::Listener {
   std::unique_ptr<grpc::Service> service;
+  std::shared_ptr<TlsCredentials> tls;  // Null: no TLS. Outlives the server.
   std::unique_ptr<grpc::Server> server;
   int port = 0;
 
   absl::Status Start(const ListenOptions& options, const ListenerLimits& limits) {
-    const auto credentials = CredentialsFor(options.tls);
-    if (!credentials.ok()) return credentials.status();
+    std::shared_ptr<grpc::ServerCredentials> credentials = grpc::InsecureServerCredentials();
+    if (options.tls.has_value()) {
+      absl::StatusOr<std::shared_ptr<TlsCredentials>> created =
+          TlsCredentials::Create(*options.tls);
+      if (!created.ok()) return created.status();
+      credentials = tls = *std::move(created);
+    }
     grpc::ServerBuilder builder;
     SetArguments(builder, limits);
-    builder.AddListeningPort(options.address, *credentials, &port);
+    builder.AddListeningPort(options.address, credentials, &port);
     builder.RegisterService(service.get());
     server = builder.BuildAndStart();
     if (server != nullptr && port > 0) return absl::OkStatus();
-    return absl::UnavailableError(absl::StrCat(
-        "cannot listen on ", options.address,
-        ": the port may be taken, the address may not be this machine's, or the private key may "
-        "not be the certificate's"));
+    return absl::UnavailableError(
+        absl::StrCat("cannot listen on ", options.address,
+                     ": the port may be taken, or the address may not be this machine's"));
   }
 };
 
@@ -158,6 +135,26 @@ GrpcServer::~GrpcServer() { Shutdown(absl::ZeroDuration()); }
 
 int GrpcServer::participant_port() const { return state_->participants.port; }
 int GrpcServer::operator_port() const { return state_->operators.port; }
+
+absl::Status GrpcServer::ReplaceTls(const std::optional<TlsOptions>& participants,
+                                    const std::optional<TlsOptions>& operators) {
+  struct Change {
+    TlsCredentials* credentials;
+    const std::optional<TlsOptions>& tls;
+    bool there() const { return credentials != nullptr && tls.has_value(); }
+  };
+  const Change changes[] = {{state_->participants.tls.get(), participants},
+                            {state_->operators.tls.get(), operators}};
+  absl::Status status;
+  for (const Change& change : changes) {
+    if (change.there()) status.Update(change.credentials->Check(*change.tls));
+  }
+  if (!status.ok()) return status;
+  for (const Change& change : changes) {
+    if (change.there()) status.Update(change.credentials->Replace(*change.tls));
+  }
+  return status;
+}
 
 void GrpcServer::SetServing(bool serving) {
   for (Listener* listener : {&state_->participants, &state_->operators}) {

@@ -13,16 +13,9 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "aggregator/transport/service_context.h"
+#include "aggregator/transport/tls_credentials.h"
 
 namespace veilsum::aggregator {
-
-// All in PEM.
-struct TlsOptions {
-  std::string certificate_chain;
-  std::string private_key;
-  std::string client_ca;  // Empty: clients' certificates are not looked at.
-  bool require_client_certificate = false;
-};
 
 struct ListenOptions {
   std::string address;            // host:port; port 0 takes a free one.
@@ -35,8 +28,8 @@ std::string GrpcVersion();
 // Thread-safe.
 class GrpcServer {
  public:
-  // Serves at once, and is healthy ("SERVING"). INVALID_ARGUMENT for certificates that are none;
-  // UNAVAILABLE when it cannot listen.
+  // Serves at once, and is healthy ("SERVING"). Errors as CheckTls; UNAVAILABLE when it cannot
+  // listen.
   static absl::StatusOr<std::unique_ptr<GrpcServer>> Start(
       const ListenOptions& participants, const std::optional<ListenOptions>& operators,
       ServiceContext& context);
@@ -45,6 +38,11 @@ class GrpcServer {
 
   int participant_port() const;
   int operator_port() const;  // 0: no such listener.
+
+  // For connections that begin from now on; of a listener that was started without TLS nothing
+  // changes. Both or none; errors as TlsCredentials::Replace.
+  absl::Status ReplaceTls(const std::optional<TlsOptions>& participants,
+                          const std::optional<TlsOptions>& operators);
 
   // What gRPC's health service answers.
   void SetServing(bool serving);

@@ -279,4 +279,15 @@ absl::StatusOr<absl::Time> NotAfter(absl::string_view pem) {
   return earliest;
 }
 
+absl::Status CheckKeyPair(absl::string_view certificate_pem, absl::string_view private_key_pem) {
+  const auto certificates = ParseCertificates(certificate_pem);
+  if (!certificates.ok()) return certificates.status();
+  const auto key = ParsePrivateKey(private_key_pem);
+  if (!key.ok()) return key.status();
+  const bool matches = X509_check_private_key(certificates->front().get(), key->get());
+  ERR_clear_error();
+  if (matches) return absl::OkStatus();
+  return absl::FailedPreconditionError("the private key does not belong to the certificate");
+}
+
 }  // namespace veilsum::crypto

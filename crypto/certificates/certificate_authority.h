@@ -95,6 +95,10 @@ absl::Status CheckKeyFits(absl::string_view certificate_pem, absl::string_view p
 // one that does not parse.
 absl::StatusOr<absl::Time> NotAfter(absl::string_view pem);
 
+// OK if `private_key_pem` is the key of the first certificate in `certificate_pem`. InvalidArgument
+// if one of them does not parse; FailedPrecondition if both are good, but not for each other.
+absl::Status CheckKeyPair(absl::string_view certificate_pem, absl::string_view private_key_pem);
+
 }  // namespace veilsum::crypto
 
 #endif  // VEILSUM_CRYPTO_CERTIFICATES_CERTIFICATE_AUTHORITY_H_

@@ -187,5 +187,24 @@ TEST(NotAfterTest, IsTheEarliestOfAll) {
   EXPECT_EQ(*NotAfter(far->certificate_pem), kStart + absl::Hours(24) * 36500);
 }
 
+TEST(CheckKeyPairTest, TellsTheKeyOfTheFirstCertificateFromOthers) {
+  const CertificateAuthority authority = MakeAuthority();
+  const auto one = authority.IssueServer("one", {{"localhost"}, {}}, kYear);
+  const auto other = authority.IssueServer("other", {{"localhost"}, {}}, kYear);
+  ASSERT_TRUE(one.ok() && other.ok());
+  const std::string chain = absl::StrCat(one->certificate_pem, authority.certificate_pem());
+  EXPECT_TRUE(CheckKeyPair(chain, Text(one->private_key_pem)).ok());
+  EXPECT_EQ(CheckKeyPair(chain, Text(other->private_key_pem)).code(),
+            absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(CheckKeyPair(chain, Text(authority.private_key_pem())).code(),
+            absl::StatusCode::kFailedPrecondition);
+  for (const std::string& half :
+       {std::string(), chain.substr(0, 100), Text(one->private_key_pem).substr(0, 100)}) {
+    EXPECT_EQ(CheckKeyPair(half, Text(one->private_key_pem)).code(),
+              absl::StatusCode::kInvalidArgument);
+    EXPECT_EQ(CheckKeyPair(chain, half).code(), absl::StatusCode::kInvalidArgument);
+  }
+}
+
 }  // namespace
 }  // namespace veilsum::crypto

@@ -68,7 +68,7 @@ bool MayAdvertise(SessionState& state, AdvertiseKeysPhase& phase,
     AnswerSeated(state, seat->second, event.message);
     return false;
   }
-  if (!state.options.admits(event.from)) {
+  if (!state.replaying && !state.options.admits(event.from)) {
     RefuseEntry(state, event.from, MessageResult::kNotMember, v1::REASON_NOT_A_MEMBER,
                 "this identity may not take part in the task");
     return false;
@@ -96,7 +96,7 @@ std::optional<v1::AdvertiseKeysEntry> ParseEntry(SessionState& state,
 
 bool CheckEnrolment(SessionState& state, const IdentityPublicKey& from,
                     const v1::AdvertiseKeysEntry& entry) {
-  if (state.options.enrolment == nullptr) return true;
+  if (state.replaying || state.options.enrolment == nullptr) return true;
   const absl::Status status =
       state.options.enrolment(from, crypto::AsBytes(entry.enrolment_signature()));
   if (status.ok()) return true;
@@ -109,6 +109,9 @@ bool CheckEnrolment(SessionState& state, const IdentityPublicKey& from,
 void DropForKey(SessionState& state, AdvertiseKeysPhase& phase, const IdentityPublicKey& from,
                 std::string detail) {
   Drop drop{v1::REASON_BAD_KEY, std::move(detail)};
+  if (phase.out.size() < limits::kMaxClients) {
+    Remember(state, DropClient{from, kPhase, drop.reason, drop.detail});
+  }
   Refuse(state, {from, kPhase, MessageResult::kMalformed, drop.reason, drop.detail,
                  /*dropped=*/true});
   state.effects.emplace_back(ClientDropped{from, kPhase, drop.reason, drop.detail});
@@ -141,6 +144,7 @@ void TakeSeat(SessionState& state, AdvertiseKeysPhase& phase, AdvertiseKeysRecei
   Digest commitment;
   std::copy(entry.self_mask_commitment().begin(), entry.self_mask_commitment().end(),
             commitment.begin());
+  RememberMessage(state, kPhase, event.from, entry_hash, event.message);
   auto advertised = std::make_shared<const v1::AdvertiseKeys>(std::move(event.message));
   Member member{event.from, std::move(advertised), entry_hash, *channel_key, *mask_key, commitment,
                 {},         std::nullopt};
@@ -251,6 +255,7 @@ bool IsDone(const SessionState& state, const AdvertiseKeysPhase& phase) {
 // Round 0, closing: k and t, the roster, and to each its neighbours' entries.
 void Close(SessionState& state, AdvertiseKeysPhase phase) {
   const uint32_t clients = static_cast<uint32_t>(phase.seats.size());
+  Remember(state, ClosePhase{kPhase, clients});
   state.effects.emplace_back(PhaseClosed{kPhase, clients});
   // Kept for Abort, which tells the seats of the phase.
   const auto abort = [&](v1::Reason reason, std::string detail) {

@@ -54,6 +54,18 @@ MessagePtr MakeRefusal(v1::Refused::Scope scope, v1::Reason reason, absl::string
   });
 }
 
+void Remember(SessionState& state, Operation operation) {
+  if (!state.options.persists || state.In<EndedPhase>() != nullptr) return;
+  state.effects.emplace_back(Persist{{std::move(operation)}});
+}
+
+void RememberMessage(SessionState& state, Phase phase, const IdentityPublicKey& from,
+                     const Digest& digest, const google::protobuf::MessageLite& message) {
+  if (!state.options.persists) return;
+  Remember(state, PutMessage{phase, from, digest,
+                             state.replaying ? std::string() : message.SerializeAsString()});
+}
+
 void Accept(SessionState& state, const IdentityPublicKey& to, Phase phase) {
   state.effects.emplace_back(Reply{to, phase, MessageResult::kAccepted});
 }
@@ -82,6 +94,7 @@ void DropMember(SessionState& state, uint32_t position, Phase phase, Drop drop) 
 
 void DropSender(SessionState& state, uint32_t position, Phase phase, MessageResult result,
                 Drop drop) {
+  Remember(state, DropClient{state.MemberAt(position).identity, phase, drop.reason, drop.detail});
   state.effects.emplace_back(Reply{state.MemberAt(position).identity, phase, result, drop.reason,
                                    drop.detail, /*dropped=*/true});
   DropMember(state, position, phase, std::move(drop));
@@ -99,6 +112,7 @@ void ReportSilent(SessionState& state, const FixedSets& sets, Phase phase,
 
 void Abort(SessionState& state, v1::Reason reason, std::string detail,
            std::optional<IdentityPublicKey> blamed) {
+  Remember(state, FinishSession{reason, detail, blamed});
   EndedPhase ended;
   ended.reason = reason;
   ended.detail = detail;

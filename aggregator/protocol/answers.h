@@ -14,6 +14,7 @@
 
 #include "absl/strings/string_view.h"
 #include "aggregator/protocol/session_state.h"
+#include "google/protobuf/message_lite.h"
 
 namespace veilsum::aggregator {
 
@@ -34,6 +35,13 @@ MessagePtr MakeRefusal(v1::Refused::Scope scope, v1::Reason reason, absl::string
 
 // ---- Effects ----
 
+// To be stored before whatever comes later in the step: say it first. Nothing once the session has
+// ended.
+void Remember(SessionState& state, Operation operation);
+// A message that was accepted; `message` is what a store keeps.
+void RememberMessage(SessionState& state, Phase phase, const IdentityPublicKey& from,
+                     const Digest& digest, const google::protobuf::MessageLite& message);
+
 void Accept(SessionState& state, const IdentityPublicKey& to, Phase phase);
 void AcceptAgain(SessionState& state, const IdentityPublicKey& to, Phase phase);
 // Nothing changes.
@@ -43,7 +51,8 @@ void SendTo(SessionState& state, const IdentityPublicKey& to, MessagePtr message
 void SendLater(SessionState& state, const IdentityPublicKey& to,
                std::function<v1::ServerMessage()> make);
 
-// The seat is lost; the phase's own books are the caller's to keep.
+// The seat is lost; the phase's own books are the caller's to keep, and to remember it too, unless
+// it follows from the closing of a phase.
 void DropMember(SessionState& state, uint32_t position, Phase phase, Drop drop);
 // The same, as the outcome of the member's message.
 void DropSender(SessionState& state, uint32_t position, Phase phase, MessageResult result,

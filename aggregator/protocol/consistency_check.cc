@@ -42,7 +42,9 @@ bool IsSigned(const SessionState& state, uint32_t position, const std::string& s
 // A good one, by a client of U3 that has its seat.
 void TakeSignature(SessionState& state, uint32_t position, const ConsistencyCheckReceived& event,
                    const Digest& digest) {
-  state.MemberAt(position).AcceptedIn(kPhase) = digest;
+  RememberMessage(state, kPhase, event.from, digest, event.message);
+  // What comes after the end is not remembered, and so makes no difference later.
+  if (state.In<EndedPhase>() == nullptr) state.MemberAt(position).AcceptedIn(kPhase) = digest;
   if (ConsistencyCheckPhase* phase = state.In<ConsistencyCheckPhase>()) {
     phase->signatures[position] = event.message.survivor_root_signature();
     ++phase->answered;
@@ -131,6 +133,7 @@ bool IsDone(const SessionState& state, const ConsistencyCheckPhase& phase) {
 // Round 3, closing: t signatures, or nobody may open anything.
 void Close(SessionState& state, ConsistencyCheckPhase phase) {
   const uint32_t threshold = state.cohort->threshold();
+  Remember(state, ClosePhase{kPhase, phase.answered});
   state.effects.emplace_back(PhaseClosed{kPhase, phase.answered});
   ReportSilent(state, *phase.sets, kPhase, "no signature came before the phase closed");
   if (phase.answered < threshold) {

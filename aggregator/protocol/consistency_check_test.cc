@@ -309,7 +309,8 @@ TEST_F(SilentTest, IsThankedForASignatureThatNobodyNeeds) {
   EXPECT_THAT(talk.Dropped(), IsEmpty());
   talk.SignSurvivors(3, kAll);
   ExpectReply(talk, MessageResult::kAccepted, v1::REASON_UNSPECIFIED);
-  EXPECT_EQ(talk.effects.size(), 1u);
+  EXPECT_NE(talk.Find<Persist>(), nullptr);
+  EXPECT_EQ(talk.effects.size(), 2u);
   talk.SignSurvivors(3, kAll);
   ExpectReply(talk, MessageResult::kDuplicate, v1::REASON_UNSPECIFIED);
 }

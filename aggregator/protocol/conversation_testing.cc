@@ -73,22 +73,27 @@ Conversation::Conversation(v1::SessionHeader header, double target_fraction)
     : admits([](const IdentityPublicKey&) { return true; }),
       enrolment(
           [](const IdentityPublicKey&, absl::Span<const uint8_t>) { return absl::OkStatus(); }),
-      header_bytes_(header.SerializeAsString()) {
+      header_bytes_(header.SerializeAsString()),
+      target_fraction_(target_fraction) {
   for (uint32_t i = 0; i < header.max_clients(); ++i) clients_.push_back(MakeClient(i));
   std::sort(clients_.begin(), clients_.end(),
             [](const TestClient& a, const TestClient& b) { return a.id() < b.id(); });
+  auto protocol = SessionProtocol::Create(Options());
+  EXPECT_TRUE(protocol.ok()) << protocol.status();
+  protocol_.emplace(*std::move(protocol));
+  effects = protocol_->Start();
+}
+
+SessionOptions Conversation::Options() const {
   SessionOptions options;
   options.header_bytes = header_bytes_;
-  for (ClosingRule& rule : options.closing) rule.target_fraction = target_fraction;
+  for (ClosingRule& rule : options.closing) rule.target_fraction = target_fraction_;
   options.admits = [this](const IdentityPublicKey& identity) { return admits(identity); };
   options.enrolment = [this](const IdentityPublicKey& identity,
                              absl::Span<const uint8_t> signature) {
     return enrolment(identity, signature);
   };
-  auto protocol = SessionProtocol::Create(std::move(options));
-  EXPECT_TRUE(protocol.ok()) << protocol.status();
-  protocol_.emplace(*std::move(protocol));
-  effects = protocol_->Start();
+  return options;
 }
 
 // ---- Messages ----

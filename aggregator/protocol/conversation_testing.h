@@ -52,6 +52,8 @@ class Conversation {
   // of them take part. Aborts the test if the header is not good.
   explicit Conversation(v1::SessionHeader header, double target_fraction = 1.0);
 
+  // Of this session, for another one like it.
+  SessionOptions Options() const;
   SessionProtocol& protocol() { return *protocol_; }
   TestClient& client(uint32_t i) { return clients_[i]; }
   uint32_t size() const { return static_cast<uint32_t>(clients_.size()); }
@@ -112,6 +114,7 @@ class Conversation {
 
  private:
   std::string header_bytes_;
+  double target_fraction_;
   std::vector<TestClient> clients_;
   std::optional<SessionProtocol> protocol_;
 };

@@ -93,12 +93,13 @@ class DurableSession {
   // then, and never continued.
   static absl::StatusOr<DurableSession> Restore(SessionOptions options, StoredLog log);
 
-  // Once. Of a restored session: `history`, and what must go on: the present phase's timers
-  // (PhaseStarted), an Unmask that was under way.
+  // Once. Of a restored session: what must go on, after `history`: the present phase's PhaseStarted
+  // once more, for its timers, with a Progress after it; an Unmask that was under way; and what
+  // follows from inputs that a checkpoint holds, though nobody was told. Nothing if it has ended.
   Actions Start();
 
-  // Of a restored session, until Start: its effects so far without Reply, Send, Fold,
-  // DiscardUpload and Unmask, for those who show how far a session is. All of it is durable.
+  // Of a restored session: its effects so far without Reply, Send, Fold, DiscardUpload, Persist and
+  // Unmask, for those who show how far a session is. All of it is durable.
   const Effects& history() const { return history_; }
 
   // Not with FoldFinished.
@@ -112,11 +113,43 @@ class DurableSession {
   const SessionProtocol& protocol() const { return protocol_; }
 
  private:
+  // What waits, in order: an effect, or all after it until a batch is committed.
+  struct Gate {
+    uint64_t batch;
+  };
+  using Waiting = std::variant<Effect, Gate>;
+
   DurableSession(SessionProtocol protocol, Durability durability);
+
+  void StepProtocol(Event event, Actions& actions);
+  void Enqueue(Effects effects, Actions& actions);
+  void Release(Actions& actions);
+  // Steps FoldFinished for these.
+  void FinishFolds(std::vector<CountedUpload> uploads, Actions& actions);
+  // Is it time for a checkpoint, or for its timer?
+  void CheckpointIfUrgent(Actions& actions);
+  void WriteNextCheckpoint(Actions& actions);
+  // Of a session that has ended meanwhile: whoever waits for a receipt gets an answer.
+  void AnswerWaitingUploads(Actions& actions);
 
   SessionProtocol protocol_;
   Durability durability_;
   Effects history_;
+  Effects pending_;  // For Start.
+
+  std::deque<Waiting> waiting_;
+  uint64_t batches_ = 0;
+  uint64_t committed_ = 0;
+
+  std::vector<CountedUpload> folding_;      // Handed out, not reported by Folded.
+  std::vector<CountedUpload> folded_;       // In the sum, and in no checkpoint.
+  std::vector<CountedUpload> being_saved_;  // In the checkpoint that is being written.
+  std::vector<CountedUpload> saved_;        // In the last one that is durable.
+  uint64_t generation_ = 0;                 // Of the last one that was begun.
+  uint64_t saved_generation_ = 0;
+  bool saving_ = false;
+  bool timer_runs_ = false;
+  bool failed_ = false;  // The last one; the next waits for its timer, unless the phase is closing.
 };
 
 }  // namespace veilsum::aggregator

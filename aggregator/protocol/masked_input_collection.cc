@@ -123,15 +123,32 @@ bool ShouldClose(const SessionState& state, const MaskedInputPhase& phase) {
          BelowThreshold(*state.cohort, phase).empty();
 }
 
-FixedSetsPtr FixSets(const Cohort& cohort, const MaskedInputPhase& phase) {
+std::vector<bool> Survivors(const MaskedInputPhase& phase) {
+  std::vector<bool> survivors(phase.uploads.size());
+  for (size_t position = 0; position < survivors.size(); ++position) {
+    survivors[position] = phase.uploads[position] == UploadState::kCounted;
+  }
+  return survivors;
+}
+
+// Why the session cannot go on with the inputs that are there.
+std::optional<Drop> WrongWithSurvivors(const SessionState& state, const MaskedInputPhase& phase) {
+  if (phase.answered < state.header.min_survivors()) {
+    return Drop{v1::REASON_TOO_FEW_CLIENTS,
+                absl::StrCat("too few masked inputs arrived: ", phase.answered, " of at least ",
+                             state.header.min_survivors())};
+  }
+  std::string below = BelowThreshold(*state.cohort, phase);
+  if (below.empty()) return std::nullopt;
+  return Drop{v1::REASON_BELOW_THRESHOLD, std::move(below)};
+}
+
+FixedSetsPtr FixSets(const Cohort& cohort, const MaskedInputPhase& phase,
+                     const std::string& bitmap) {
   auto sets = std::make_shared<FixedSets>();
   sets->sharers = phase.delivery->sharers;
-  sets->survivors.resize(cohort.clients());
-  for (uint32_t position = 0; position < cohort.clients(); ++position) {
-    sets->survivors[position] = phase.uploads[position] == UploadState::kCounted;
-  }
+  sets->survivors = Survivors(phase);
   sets->included = phase.answered;
-  const std::string bitmap = crypto::EncodeBitmap(sets->survivors);
   sets->survivor_root = crypto::SurvivorRoot(cohort.transcript, crypto::AsBytes(bitmap));
   sets->survivor_set = MakeMessage(
       [&](v1::ServerMessage& message) { message.mutable_survivors()->set_survivors(bitmap); });
@@ -144,7 +161,7 @@ void Receive(SessionState& state, UploadOpened event) {
   const std::optional<uint32_t> position = FindUploader(state, event);
   if (!position.has_value()) return;
   const std::optional<Digest>& counted = state.MemberAt(*position).AcceptedIn(kPhase);
-  if (counted.has_value()) {
+  if (counted.has_value() && counted != kUnknownDigest) {
     // Sound even before the fold is finished: the phase does not close without it.
     Reply reply{event.from, kPhase, MessageResult::kDuplicate};
     reply.upload_digest = counted;
@@ -201,12 +218,16 @@ void Receive(SessionState& state, FoldFinished event) {
     DropUploader(state, *position, std::string(event.status.message()));
     return;
   }
-  phase->uploads[*position] = UploadState::kCounted;
-  phase->counted.Join(state.cohort->places(), *position);
-  ++phase->answered;
+  Count(state, *phase, *position);
   Reply reply{event.from, kPhase, MessageResult::kAccepted};
   reply.upload_digest = member.AcceptedIn(kPhase);
   state.effects.emplace_back(std::move(reply));
+}
+
+void Count(SessionState& state, MaskedInputPhase& phase, uint32_t position) {
+  phase.uploads[position] = UploadState::kCounted;
+  phase.counted.Join(state.cohort->places(), position);
+  ++phase.answered;
 }
 
 // What is in the sum stays in it.
@@ -217,6 +238,14 @@ void WithdrawFrom(SessionState&, MaskedInputPhase& phase, uint32_t position) {
   }
   phase.uploads[position] = UploadState::kNone;
   --phase.expected;
+}
+
+bool WaitsForFolds(const SessionState& state, const MaskedInputPhase& phase) {
+  if (phase.folding == 0) return false;
+  const uint32_t arrived = phase.answered + phase.folding;
+  return phase.closing || arrived == phase.expected ||
+         (arrived >= state.header.min_survivors() &&
+          TargetReached(state, kPhase, arrived, phase.expected));
 }
 
 void StopUploads(const SessionState& state, MaskedInputPhase& phase) {
@@ -230,6 +259,14 @@ bool IsDone(const SessionState&, const MaskedInputPhase& phase) {
 // Round 2, closing: U3, once and for all.
 void Close(SessionState& state, MaskedInputPhase phase) {
   const Cohort& cohort = *state.cohort;
+  std::optional<Drop> wrong = WrongWithSurvivors(state, phase);
+  FreezeSurvivors freeze{crypto::EncodeBitmap(Survivors(phase)), std::nullopt};
+  FixedSetsPtr sets;
+  if (!wrong.has_value()) {
+    sets = FixSets(cohort, phase, freeze.survivors);
+    freeze.survivor_root = sets->survivor_root;
+  }
+  Remember(state, std::move(freeze));
   state.effects.emplace_back(PhaseClosed{kPhase, phase.answered});
   for (uint32_t position = 0; position < cohort.clients(); ++position) {
     if (phase.delivery->sharers[position] && phase.uploads[position] != UploadState::kCounted &&
@@ -238,18 +275,10 @@ void Close(SessionState& state, MaskedInputPhase phase) {
                  {v1::REASON_NO_ANSWER, "no masked input came before the phase closed"});
     }
   }
-  if (phase.answered < state.header.min_survivors()) {
-    Abort(state, v1::REASON_TOO_FEW_CLIENTS,
-          absl::StrCat("too few masked inputs arrived: ", phase.answered, " of at least ",
-                       state.header.min_survivors()));
+  if (wrong.has_value()) {
+    Abort(state, wrong->reason, std::move(wrong->detail));
     return;
   }
-  std::string below = BelowThreshold(cohort, phase);
-  if (!below.empty()) {
-    Abort(state, v1::REASON_BELOW_THRESHOLD, std::move(below));
-    return;
-  }
-  FixedSetsPtr sets = FixSets(cohort, phase);
   ForEachSurvivor(state, *sets, [&](const Member& member) {
     SendTo(state, member.identity, sets->survivor_set);
   });

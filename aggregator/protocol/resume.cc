@@ -20,10 +20,20 @@ void SendAccepted(SessionState& state, const IdentityPublicKey& to, Phase phase)
          }));
 }
 
+// An upload that arrived and is not in the sum for good: a crash may yet lose it.
+bool IsBeingFolded(const SessionState& state, const Member& member) {
+  const MaskedInputPhase* phase = state.In<MaskedInputPhase>();
+  if (phase == nullptr) return false;
+  const std::optional<uint32_t> position = state.cohort->PositionOf(member.identity);
+  return phase->uploads[*position] == UploadState::kFolding;
+}
+
 // First of all: a client with an old state sees by it that it is old.
 void SendLatestAccepted(SessionState& state, const Member& member) {
   for (size_t phase = kPhases; phase-- > 0;) {
     if (!member.accepted[phase].has_value()) continue;
+    if (static_cast<Phase>(phase) == Phase::kMaskedInputCollection && IsBeingFolded(state, member))
+      continue;
     SendAccepted(state, member.identity, static_cast<Phase>(phase));
     return;
   }

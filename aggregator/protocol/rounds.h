@@ -7,7 +7,10 @@
 #define VEILSUM_AGGREGATOR_PROTOCOL_ROUNDS_H_
 
 #include <cstdint>
+#include <memory>
+#include <optional>
 
+#include "absl/status/statusor.h"
 #include "aggregator/protocol/events.h"
 #include "aggregator/protocol/session_state.h"
 
@@ -29,6 +32,8 @@ void Receive(SessionState& state, ShareKeysReceived event);
 void WithdrawFrom(SessionState& state, ShareKeysPhase& phase, uint32_t position);
 bool IsDone(const SessionState& state, const ShareKeysPhase& phase);
 void Close(SessionState& state, ShareKeysPhase phase);
+// Of a session that has ended: the message was good, and its bytes are erased.
+void ReplayErasedShares(SessionState& state, uint32_t dealer, const Digest& digest);
 // U2 and the sealed shares for one of its clients, made when they are written.
 void SendDeliveredShares(SessionState& state, const MaskedInputPhase& phase, uint32_t position);
 
@@ -41,6 +46,10 @@ void WithdrawFrom(SessionState& state, MaskedInputPhase& phase, uint32_t positio
 // Nothing may be added any more, and nothing is being added.
 bool IsDone(const SessionState& state, const MaskedInputPhase& phase);
 // Refuses further uploads, for good, when the phase should close.
+// The phase closes with the inputs that are being added, as far as can be seen.
+bool WaitsForFolds(const SessionState& state, const MaskedInputPhase& phase);
+// The input of a client of U2 is in the sum, and durable.
+void Count(SessionState& state, MaskedInputPhase& phase, uint32_t position);
 void StopUploads(const SessionState& state, MaskedInputPhase& phase);
 void Close(SessionState& state, MaskedInputPhase phase);
 
@@ -63,6 +72,27 @@ bool IsDone(const SessionState& state, const UnmaskingPhase& phase);
 // Reconstruction begins; the phase stays until Receive(UnmaskFinished).
 void Close(SessionState& state, UnmaskingPhase& phase);
 void Receive(SessionState& state, UnmaskFinished event);
+// Of a session that has ended, as ReplayErasedShares; what came of the shares is said by the end.
+void ReplayErasedAnswer(SessionState& state, uint32_t holder, const Digest& digest);
+void CloseErased(SessionState& state, UnmaskingPhase& phase);
+
+// ---- session_protocol.cc: whichever round it is ----
+
+// Errors as SessionProtocol::Create.
+absl::StatusOr<std::unique_ptr<SessionState>> NewState(SessionOptions options);
+
+struct Tally {
+  std::optional<Phase> phase;
+  uint32_t answered = 0;
+  uint32_t expected = 0;
+
+  friend bool operator==(const Tally&, const Tally&) = default;
+};
+Tally TallyOf(const SessionState& state);
+// A member loses its seat by its own will; its phase is the present one.
+void TakeSeatFrom(SessionState& state, uint32_t position, Phase phase, Drop drop);
+// Closes the present phase if it is time. True: a new phase began, which may be over too.
+bool CloseIfDone(SessionState& state);
 
 // ---- resume.cc ----
 

@@ -48,43 +48,43 @@ void Receive(SessionState& state, const AbortRequested& event) {
   if (PresentPhase(state).has_value()) Abort(state, event.reason, event.detail);
 }
 
-// True: it leaves now; the message is no resend, and its sender may say so.
-bool WithdrawBeforeRoster(SessionState& state, AdvertiseKeysPhase& phase,
-                          const IdentityPublicKey& from, Drop drop) {
-  if (phase.out.count(from) != 0) {
-    AcceptAgain(state, from, Phase::kAdvertiseKeys);
-  } else if (phase.seats.count(from) == 0 && !state.options.admits(from)) {
-    Refuse(state, {from, Phase::kAdvertiseKeys, MessageResult::kNotMember, v1::REASON_NOT_A_MEMBER,
-                   "this identity may not take part in the task"});
-  } else {
-    Reply reply{from, Phase::kAdvertiseKeys, MessageResult::kAccepted};
-    reply.dropped = true;
-    state.effects.emplace_back(std::move(reply));
-    WithdrawFrom(state, phase, from, std::move(drop));
-    return true;
-  }
-  return false;
+// ---- A client leaves ----
+
+Reply Farewell(const IdentityPublicKey& to, Phase phase) {
+  Reply reply{to, phase, MessageResult::kAccepted};
+  reply.dropped = true;
+  return reply;
 }
 
-bool WithdrawMember(SessionState& state, uint32_t position, Phase phase, Drop drop) {
-  Member& member = state.MemberAt(position);
-  if (member.dropped.has_value()) {
-    AcceptAgain(state, member.identity, phase);
+// True: it leaves now; the message is no resend, and its sender may say so. Without a seat it only
+// gets a place among those who may not come back, while there is one.
+bool WithdrawBeforeRoster(SessionState& state, AdvertiseKeysPhase& phase,
+                          const DropClient& leaving) {
+  const IdentityPublicKey& from = leaving.who;
+  if (phase.out.count(from) != 0) {
+    AcceptAgain(state, from, Phase::kAdvertiseKeys);
     return false;
   }
-  Reply reply{member.identity, phase, MessageResult::kAccepted};
-  reply.dropped = true;
-  state.effects.emplace_back(std::move(reply));
-  if (ShareKeysPhase* share_keys = state.In<ShareKeysPhase>()) {
-    WithdrawFrom(state, *share_keys, position);
-  } else if (MaskedInputPhase* masked_input = state.In<MaskedInputPhase>()) {
-    WithdrawFrom(state, *masked_input, position);
-  } else if (auto* consistency_check = state.In<ConsistencyCheckPhase>()) {
-    WithdrawFrom(state, *consistency_check, position);
-  } else if (UnmaskingPhase* unmasking = state.In<UnmaskingPhase>()) {
-    WithdrawFrom(state, *unmasking, position);
+  const bool seated = phase.seats.count(from) != 0;
+  if (!seated && !state.options.admits(from)) {
+    Refuse(state, {from, Phase::kAdvertiseKeys, MessageResult::kNotMember, v1::REASON_NOT_A_MEMBER,
+                   "this identity may not take part in the task"});
+    return false;
   }
-  DropMember(state, position, phase, std::move(drop));
+  if (seated || phase.out.size() < limits::kMaxClients) Remember(state, leaving);
+  state.effects.emplace_back(Farewell(from, Phase::kAdvertiseKeys));
+  WithdrawFrom(state, phase, from, {leaving.reason, leaving.detail});
+  return true;
+}
+
+bool WithdrawMember(SessionState& state, uint32_t position, const DropClient& leaving) {
+  if (state.MemberAt(position).dropped.has_value()) {
+    AcceptAgain(state, leaving.who, leaving.phase);
+    return false;
+  }
+  Remember(state, leaving);
+  state.effects.emplace_back(Farewell(leaving.who, leaving.phase));
+  TakeSeatFrom(state, position, leaving.phase, {leaving.reason, leaving.detail});
   return true;
 }
 
@@ -100,14 +100,19 @@ void Receive(SessionState& state, const ClientWithdrew& event) {
                    std::string(status.message())});
     return;
   }
-  Drop drop{v1::REASON_WITHDREW,
-            absl::StrCat("the client left: ", v1::Reason_Name(event.message.reason()), ": ",
-                         event.message.detail())};
+  const DropClient leaving{
+      event.from,
+      *phase,
+      v1::REASON_WITHDREW,
+      absl::StrCat("the client left: ", v1::Reason_Name(event.message.reason()), ": ",
+                   event.message.detail()),
+      event.message.reason(),
+      event.message.detail()};
   bool left = false;
   if (AdvertiseKeysPhase* advertise_keys = state.In<AdvertiseKeysPhase>()) {
-    left = WithdrawBeforeRoster(state, *advertise_keys, event.from, std::move(drop));
+    left = WithdrawBeforeRoster(state, *advertise_keys, leaving);
   } else if (const auto position = state.cohort->PositionOf(event.from); position.has_value()) {
-    left = WithdrawMember(state, *position, *phase, std::move(drop));
+    left = WithdrawMember(state, *position, leaving);
   } else {
     Refuse(state, {event.from, *phase, MessageResult::kNotMember, v1::REASON_NOT_A_MEMBER,
                    "this identity has no seat in the session"});
@@ -124,18 +129,12 @@ Answers AnswersTo(const Event& event) {
   return completed ? Answers::kUploadCompleted : Answers::kMessage;
 }
 
+}  // namespace
+
 // ---- After every event ----
 
-struct Count {
-  std::optional<Phase> phase;
-  uint32_t answered = 0;
-  uint32_t expected = 0;
-
-  friend bool operator==(const Count&, const Count&) = default;
-};
-
-Count CountAnswers(const SessionState& state) {
-  Count count{PresentPhase(state)};
+Tally TallyOf(const SessionState& state) {
+  Tally count{PresentPhase(state)};
   std::visit(
       [&](const auto& phase) {
         using P = std::decay_t<decltype(phase)>;
@@ -151,7 +150,19 @@ Count CountAnswers(const SessionState& state) {
   return count;
 }
 
-// Closes the present phase if it is time. True: a new phase began, which may be over too.
+void TakeSeatFrom(SessionState& state, uint32_t position, Phase phase, Drop drop) {
+  if (ShareKeysPhase* share_keys = state.In<ShareKeysPhase>()) {
+    WithdrawFrom(state, *share_keys, position);
+  } else if (MaskedInputPhase* masked_input = state.In<MaskedInputPhase>()) {
+    WithdrawFrom(state, *masked_input, position);
+  } else if (auto* consistency_check = state.In<ConsistencyCheckPhase>()) {
+    WithdrawFrom(state, *consistency_check, position);
+  } else if (UnmaskingPhase* unmasking = state.In<UnmaskingPhase>()) {
+    WithdrawFrom(state, *unmasking, position);
+  }
+  DropMember(state, position, phase, std::move(drop));
+}
+
 bool CloseIfDone(SessionState& state) {
   if (AdvertiseKeysPhase* advertise_keys = state.In<AdvertiseKeysPhase>()) {
     if (!IsDone(state, *advertise_keys)) return false;
@@ -175,9 +186,7 @@ bool CloseIfDone(SessionState& state) {
   return true;
 }
 
-}  // namespace
-
-absl::StatusOr<SessionProtocol> SessionProtocol::Create(SessionOptions options) {
+absl::StatusOr<std::unique_ptr<SessionState>> NewState(SessionOptions options) {
   absl::StatusOr<v1::SessionHeader> header = ParseHeader(options.header_bytes);
   if (!header.ok()) return header.status();
   for (const ClosingRule& rule : options.closing) {
@@ -194,7 +203,13 @@ absl::StatusOr<SessionProtocol> SessionProtocol::Create(SessionOptions options) 
     message.mutable_offer()->set_header(options.header_bytes);
   });
   state->options = std::move(options);
-  return SessionProtocol(std::move(state));
+  return state;
+}
+
+absl::StatusOr<SessionProtocol> SessionProtocol::Create(SessionOptions options) {
+  absl::StatusOr<std::unique_ptr<SessionState>> state = NewState(std::move(options));
+  if (!state.ok()) return state.status();
+  return SessionProtocol(*std::move(state));
 }
 
 SessionProtocol::SessionProtocol(std::unique_ptr<SessionState> state) : state_(std::move(state)) {}
@@ -209,13 +224,13 @@ Effects SessionProtocol::Start() {
 
 Effects SessionProtocol::Step(Event event) {
   SessionState& state = *state_;
-  const Count before = CountAnswers(state);
+  const Tally before = TallyOf(state);
   const Answers answers = AnswersTo(event);
   std::visit([&](auto&& received) { Receive(state, std::move(received)); }, std::move(event));
   for (Effect& effect : state.effects) {
     if (Reply* reply = std::get_if<Reply>(&effect)) reply->answers = answers;
   }
-  const Count after = CountAnswers(state);
+  const Tally after = TallyOf(state);
   if (after != before && after.phase.has_value()) {
     state.effects.emplace_back(Progress{*after.phase, after.answered, after.expected});
   }
@@ -266,6 +281,16 @@ const Digest* SessionProtocol::transcript() const {
 const v1::SessionHeader& SessionProtocol::header() const { return state_->header; }
 
 bool SessionProtocol::finished() const { return state_->In<EndedPhase>() != nullptr; }
+
+bool SessionProtocol::waits_for_folds() const {
+  const MaskedInputPhase* phase = state_->In<MaskedInputPhase>();
+  return phase != nullptr && WaitsForFolds(*state_, *phase);
+}
+
+bool SessionProtocol::closing_uploads() const {
+  const MaskedInputPhase* phase = state_->In<MaskedInputPhase>();
+  return phase != nullptr && phase->closing;
+}
 
 SessionProtocol::Shape SessionProtocol::shape() const {
   if (!state_->cohort.has_value()) return {};

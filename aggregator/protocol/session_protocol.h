@@ -36,6 +36,8 @@ struct SessionOptions {
   // a pure function.
   std::function<absl::Status(const IdentityPublicKey&, absl::Span<const uint8_t> signature)>
       enrolment;
+  // Persist effects are wanted. Without them nothing of it is copied.
+  bool persists = true;
 };
 
 struct SessionState;

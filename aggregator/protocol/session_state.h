@@ -37,6 +37,9 @@ struct Drop {
   std::string detail;
 };
 
+// Of an upload of which nobody knows more than that it was counted.
+inline constexpr Digest kUnknownDigest{};
+
 // One seat.
 struct Member {
   IdentityPublicKey identity;
@@ -190,6 +193,8 @@ struct SessionState {
   MessagePtr offer;
   std::optional<Cohort> cohort;
   PhaseState phase;
+  // By Restore: nothing is asked for that was granted before.
+  bool replaying = false;
   // Of the present phase.
   bool least_time_passed = false;
   bool deadline_passed = false;

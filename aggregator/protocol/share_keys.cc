@@ -63,6 +63,16 @@ void KeepShares(ShareKeysPhase& phase, uint32_t dealer, const v1::ShareKeys& bod
   }
 }
 
+// Its shares are there.
+void TakeShares(SessionState& state, uint32_t dealer, const Digest& digest) {
+  ShareKeysPhase& phase = *state.In<ShareKeysPhase>();
+  phase.sharing.Join(state.cohort->places(), dealer);
+  ++phase.answered;
+  Member& member = state.MemberAt(dealer);
+  member.AcceptedIn(kPhase) = digest;
+  Accept(state, member.identity, kPhase);
+}
+
 void ForgetShares(ShareKeysPhase& phase, uint32_t dealer) {
   phase.ciphertexts[dealer] = {};
   phase.digests[dealer] = {};
@@ -165,12 +175,15 @@ void Receive(SessionState& state, ShareKeysReceived event) {
   }
   const std::optional<v1::ShareKeys> body = ParseBody(state, *dealer, event.message.body());
   if (!body.has_value()) return;
-  ShareKeysPhase& phase = *state.In<ShareKeysPhase>();
-  KeepShares(phase, *dealer, *body);
-  phase.sharing.Join(state.cohort->places(), *dealer);
-  ++phase.answered;
-  state.MemberAt(*dealer).AcceptedIn(kPhase) = digest;
-  Accept(state, event.from, kPhase);
+  RememberMessage(state, kPhase, event.from, digest, event.message);
+  KeepShares(*state.In<ShareKeysPhase>(), *dealer, *body);
+  TakeShares(state, *dealer, digest);
+}
+
+void ReplayErasedShares(SessionState& state, uint32_t dealer, const Digest& digest) {
+  Remember(state, PutMessage{kPhase, state.MemberAt(dealer).identity, digest, ""});
+  state.In<ShareKeysPhase>()->digests[dealer].self_mask.resize(1);
+  TakeShares(state, dealer, digest);
 }
 
 // It has not masked anything yet: what it shared is forgotten.
@@ -193,6 +206,7 @@ bool IsDone(const SessionState& state, const ShareKeysPhase& phase) {
 // Round 1, closing: U2 and the sealed shares.
 void Close(SessionState& state, ShareKeysPhase phase) {
   const Cohort& cohort = *state.cohort;
+  Remember(state, ClosePhase{kPhase, phase.answered});
   state.effects.emplace_back(PhaseClosed{kPhase, phase.answered});
   for (uint32_t position = 0; position < cohort.clients(); ++position) {
     if (phase.digests[position].empty() && !cohort.members[position].dropped.has_value()) {

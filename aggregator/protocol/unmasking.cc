@@ -21,6 +21,7 @@ namespace veilsum::aggregator {
 namespace {
 
 constexpr Phase kPhase = Phase::kUnmasking;
+constexpr absl::string_view kSilent = "no shares came before the phase closed";
 
 // ---- One answer ----
 
@@ -108,7 +109,8 @@ bool AnswersTooLateToMatter(const SessionState& state) {
 
 void AcceptLate(SessionState& state, uint32_t position, const Digest& digest) {
   Member& member = state.MemberAt(position);
-  member.AcceptedIn(kPhase) = digest;
+  // What comes after the end is not remembered, and so makes no difference later.
+  if (state.In<EndedPhase>() == nullptr) member.AcceptedIn(kPhase) = digest;
   Accept(state, member.identity, kPhase);
   if (const EndedPhase* ended = state.In<EndedPhase>()) {
     SendTo(state, member.identity, ended->last_word);
@@ -120,21 +122,10 @@ void StopWaiting(UnmaskingPhase& phase, const Member& member) {
   --(member.silent ? phase.silent : phase.expected);
 }
 
-void TakeAnswer(SessionState& state, uint32_t holder, const std::string& body,
-                const Digest& digest) {
+// Its shares are there.
+void CountAnswer(SessionState& state, uint32_t holder, const Digest& digest) {
   UnmaskingPhase& phase = *state.In<UnmaskingPhase>();
-  std::vector<OwnedShare> shares;
-  std::optional<Drop> drop = CheckBody(*state.cohort, phase, holder, body, shares);
   Member& member = state.MemberAt(holder);
-  if (drop.has_value()) {
-    StopWaiting(phase, member);
-    DropSender(state, holder, kPhase, MessageResult::kMalformed, *std::move(drop));
-    return;
-  }
-  for (const OwnedShare& share : shares) {
-    if (++phase.share_counts[share.owner] == state.cohort->threshold()) --phase.secrets_missing;
-  }
-  phase.revealed[holder] = std::move(shares);
   if (member.silent) {  // In round 3; it is back.
     --phase.silent;
     ++phase.expected;
@@ -142,6 +133,25 @@ void TakeAnswer(SessionState& state, uint32_t holder, const std::string& body,
   ++phase.answered;
   member.AcceptedIn(kPhase) = digest;
   Accept(state, member.identity, kPhase);
+}
+
+void TakeAnswer(SessionState& state, uint32_t holder, const v1::SignedMessage& message,
+                const Digest& digest) {
+  UnmaskingPhase& phase = *state.In<UnmaskingPhase>();
+  std::vector<OwnedShare> shares;
+  std::optional<Drop> drop = CheckBody(*state.cohort, phase, holder, message.body(), shares);
+  const Member& member = state.MemberAt(holder);
+  if (drop.has_value()) {
+    StopWaiting(phase, member);
+    DropSender(state, holder, kPhase, MessageResult::kMalformed, *std::move(drop));
+    return;
+  }
+  RememberMessage(state, kPhase, member.identity, digest, message);
+  for (const OwnedShare& share : shares) {
+    if (++phase.share_counts[share.owner] == state.cohort->threshold()) --phase.secrets_missing;
+  }
+  phase.revealed[holder] = std::move(shares);
+  CountAnswer(state, holder, digest);
 }
 
 void ReceiveAnswer(SessionState& state, const UnmaskingReceived& event) {
@@ -157,9 +167,10 @@ void ReceiveAnswer(SessionState& state, const UnmaskingReceived& event) {
     return;
   }
   if (too_late_to_matter) {
+    RememberMessage(state, kPhase, event.from, digest, event.message);
     AcceptLate(state, *holder, digest);
   } else {
-    TakeAnswer(state, *holder, event.message.body(), digest);
+    TakeAnswer(state, *holder, event.message, digest);
   }
 }
 
@@ -266,6 +277,8 @@ MessagePtr MakeResult(const SessionState& state, const FixedSets& sets,
 }
 
 void Complete(SessionState& state, const UnmaskOutcome& outcome) {
+  Remember(state, FinishSession{v1::REASON_UNSPECIFIED, "", std::nullopt, outcome.result_digest,
+                                outcome.total_bytes});
   UnmaskingPhase& phase = *state.In<UnmaskingPhase>();
   Finished finished;
   for (uint32_t position = 0; position < state.cohort->clients(); ++position) {
@@ -325,8 +338,9 @@ bool IsDone(const SessionState& state, const UnmaskingPhase& phase) {
 
 // Round 4, closing: t shares of every needed secret, or nothing is revealed.
 void Close(SessionState& state, UnmaskingPhase& phase) {
+  Remember(state, ClosePhase{kPhase, phase.answered});
   state.effects.emplace_back(PhaseClosed{kPhase, phase.answered});
-  ReportSilent(state, *phase.sets, kPhase, "no shares came before the phase closed");
+  ReportSilent(state, *phase.sets, kPhase, kSilent);
   if (phase.secrets_missing != 0) {
     AbortBelowThreshold(state, phase);
     return;
@@ -334,6 +348,22 @@ void Close(SessionState& state, UnmaskingPhase& phase) {
   phase.unmasking = true;
   state.effects.emplace_back(Unmask{MakePlan(state, phase)});
   phase.digests.reset();
+}
+
+void ReplayErasedAnswer(SessionState& state, uint32_t holder, const Digest& digest) {
+  Remember(state, PutMessage{kPhase, state.MemberAt(holder).identity, digest, ""});
+  if (state.In<UnmaskingPhase>()->unmasking) {
+    AcceptLate(state, holder, digest);
+  } else {
+    CountAnswer(state, holder, digest);
+  }
+}
+
+void CloseErased(SessionState& state, UnmaskingPhase& phase) {
+  Remember(state, ClosePhase{kPhase, phase.answered});
+  state.effects.emplace_back(PhaseClosed{kPhase, phase.answered});
+  ReportSilent(state, *phase.sets, kPhase, kSilent);
+  phase.unmasking = true;
 }
 
 void Receive(SessionState& state, UnmaskFinished event) {

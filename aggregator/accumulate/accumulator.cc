@@ -17,9 +17,7 @@ namespace {
 constexpr size_t kRangeElements = 8192;
 static_assert(kRangeElements % crypto::kElementsPerAlignment == 0);
 
-}  // namespace
-
-absl::StatusOr<Accumulator> Accumulator::Create(uint64_t elements, uint32_t modulus_bits) {
+absl::Status CheckLimits(uint64_t elements, uint32_t modulus_bits) {
   if (elements < 1 || elements > limits::kMaxDimension + 1) {
     return absl::InvalidArgumentError(
         absl::StrCat("elements: must be from 1 to ", limits::kMaxDimension + 1, ", is ", elements));
@@ -28,11 +26,27 @@ absl::StatusOr<Accumulator> Accumulator::Create(uint64_t elements, uint32_t modu
     return absl::InvalidArgumentError(absl::StrCat("modulus_bits: must be from 1 to ",
                                                    limits::kMaxModulusBits, ", is ", modulus_bits));
   }
-  return Accumulator(elements, modulus_bits);
+  return absl::OkStatus();
 }
 
-Accumulator::Accumulator(uint64_t elements, uint32_t modulus_bits)
-    : lanes_(crypto::LaneVector::ForModulus(modulus_bits, elements)), modulus_bits_(modulus_bits) {}
+}  // namespace
+
+absl::StatusOr<Accumulator> Accumulator::Create(uint64_t elements, uint32_t modulus_bits) {
+  const absl::Status status = CheckLimits(elements, modulus_bits);
+  if (!status.ok()) return status;
+  return Accumulator(crypto::LaneVector::ForModulus(modulus_bits, elements), modulus_bits);
+}
+
+absl::StatusOr<Accumulator> Accumulator::FromLanes(crypto::LaneVector lanes,
+                                                   uint32_t modulus_bits) {
+  const absl::Status status = CheckLimits(lanes.size(), modulus_bits);
+  if (!status.ok()) return status;
+  if (lanes.width() != crypto::LaneWidthFor(modulus_bits)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the lanes are not those of a modulus of ", modulus_bits, " bits"));
+  }
+  return Accumulator(std::move(lanes), modulus_bits);
+}
 
 size_t Accumulator::packed_bytes() const {
   return crypto::PackedSize(lanes_.size(), modulus_bits_);

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -27,8 +28,13 @@ class Accumulator {
   // the limits of proto/limits.h.
   static absl::StatusOr<Accumulator> Create(uint64_t elements, uint32_t modulus_bits);
 
+  // One that was written down: see lanes(). INVALID_ARGUMENT outside the limits, or where the lanes
+  // are not those of the modulus.
+  static absl::StatusOr<Accumulator> FromLanes(crypto::LaneVector lanes, uint32_t modulus_bits);
+
   uint64_t elements() const { return lanes_.size(); }
   uint32_t modulus_bits() const { return modulus_bits_; }
+  const crypto::LaneVector& lanes() const { return lanes_; }
   // Of an upload, and of the packed sum.
   size_t packed_bytes() const;
 
@@ -53,7 +59,8 @@ class Accumulator {
   std::string Pack(const ParallelFor& parallel_for = SerialFor) const;
 
  private:
-  Accumulator(uint64_t elements, uint32_t modulus_bits);
+  Accumulator(crypto::LaneVector lanes, uint32_t modulus_bits)
+      : lanes_(std::move(lanes)), modulus_bits_(modulus_bits) {}
   // body(first, count) over ranges of all elements.
   template <class Body>
   void ForRanges(const ParallelFor& parallel_for, const Body& body) const;

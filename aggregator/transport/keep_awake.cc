@@ -6,21 +6,22 @@
 #include <grpcpp/client_context.h>
 #include <grpcpp/generic/generic_stub.h>
 
+#include <asio/executor_work_guard.hpp>
 #include <asio/steady_timer.hpp>
-#include <chrono>
+#include <future>
+#include <optional>
 #include <utility>
 
 namespace veilsum::aggregator {
-namespace {
 
-constexpr std::chrono::milliseconds kInterval{250};
-
-}  // namespace
-
-// On its strand, but for what a call in flight owns.
+// On its strand.
 struct KeepAwake::State : public std::enable_shared_from_this<KeepAwake::State> {
-  State(std::shared_ptr<grpc::Channel> channel, Executor executor)
-      : stub(std::move(channel)), strand(asio::make_strand(executor)), timer(strand) {}
+  State(std::shared_ptr<grpc::Channel> channel, Executor executor,
+        std::chrono::milliseconds interval)
+      : interval(interval),
+        stub(std::move(channel)),
+        strand(asio::make_strand(executor)),
+        timer(strand) {}
 
   struct Call {
     grpc::ClientContext context;
@@ -29,8 +30,8 @@ struct KeepAwake::State : public std::enable_shared_from_this<KeepAwake::State> 
   };
 
   void Wait() {
-    if (stopped) return;
-    timer.expires_after(kInterval);
+    if (stopped != nullptr) return;
+    timer.expires_after(interval);
     timer.async_wait([weak = weak_from_this()](std::error_code error) {
       const auto self = weak.lock();
       if (!error && self != nullptr) self->Ping();
@@ -38,34 +39,54 @@ struct KeepAwake::State : public std::enable_shared_from_this<KeepAwake::State> 
   }
 
   void Ping() {
-    if (stopped) return;
-    auto call = std::make_shared<Call>();
+    if (stopped != nullptr) return;
+    call.emplace();
     const grpc::Slice empty;
     call->request = grpc::ByteBuffer(&empty, 1);
     call->context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(5));
-    stub.UnaryCall(&call->context, "/grpc.health.v1.Health/Check", {}, &call->request,
-                   &call->response, [weak = weak_from_this(), call](const grpc::Status&) {
-                     const auto self = weak.lock();
-                     if (self != nullptr) asio::post(self->strand, [self] { self->Wait(); });
-                   });
+    stub.UnaryCall(
+        &call->context, "/grpc.health.v1.Health/Check", {}, &call->request, &call->response,
+        [self = shared_from_this()](const grpc::Status&) mutable { Ended(std::move(self)); });
   }
 
+  // A thread of gRPC's must keep nothing of the channel, as the call's context does: the last
+  // reference to one may be what ends those threads, and waits for them.
+  static void Ended(std::shared_ptr<State> self) {
+    // Join() of the pool waits for this, hence for the strand's end too.
+    const auto work = asio::make_work_guard(self->strand.get_inner_executor());
+    const Strand strand = self->strand;
+    asio::post(strand, [self = std::move(self)]() mutable {
+      self->call.reset();
+      const auto stopped = self->stopped;
+      if (stopped == nullptr) return self->Wait();
+      self.reset();
+      stopped->set_value();
+    });
+  }
+
+  const std::chrono::milliseconds interval;
   grpc::GenericStub stub;
   Strand strand;
   asio::steady_timer timer;
-  bool stopped = false;
+  std::optional<Call> call;                     // On its way.
+  std::shared_ptr<std::promise<void>> stopped;  // There from the end on; kept without a call.
 };
 
-KeepAwake::KeepAwake(std::shared_ptr<grpc::Channel> channel, Executor executor)
-    : state_(std::make_shared<State>(std::move(channel), executor)) {
+KeepAwake::KeepAwake(std::shared_ptr<grpc::Channel> channel, Executor executor,
+                     std::chrono::milliseconds interval)
+    : state_(std::make_shared<State>(std::move(channel), executor, interval)) {
   asio::post(state_->strand, [state = state_] { state->Wait(); });
 }
 
 KeepAwake::~KeepAwake() {
-  asio::post(state_->strand, [state = state_] {
-    state->stopped = true;
+  const auto stopped = std::make_shared<std::promise<void>>();
+  asio::post(state_->strand, [state = state_.get(), stopped] {
+    state->stopped = stopped;
     state->timer.cancel();
+    if (!state->call.has_value()) return stopped->set_value();
+    state->call->context.TryCancel();
   });
+  stopped->get_future().wait();
 }
 
 }  // namespace veilsum::aggregator

@@ -9,6 +9,7 @@
 
 #include <grpcpp/channel.h>
 
+#include <chrono>
 #include <memory>
 
 #include "aggregator/runtime/executors.h"
@@ -18,7 +19,11 @@ namespace veilsum::aggregator {
 class KeepAwake {
  public:
   // Calls the health service over `channel`, an in-process one, while it lives.
-  KeepAwake(std::shared_ptr<grpc::Channel> channel, Executor executor);
+  KeepAwake(std::shared_ptr<grpc::Channel> channel, Executor executor,
+            std::chrono::milliseconds interval = std::chrono::milliseconds(250));
+  // Ends a call on its way and waits for that: the server is to outlive every call, for gRPC fails
+  // where an in-process one begins after its server. Not on the executor, nor on a thread of
+  // gRPC's.
   ~KeepAwake();
 
  private:

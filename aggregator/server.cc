@@ -11,6 +11,7 @@
 #include "absl/time/clock.h"
 #include "aggregator/config/task_rules.h"
 #include "crypto/primitives/random.h"
+#include "proto/limits.h"
 
 namespace veilsum::aggregator {
 namespace {
@@ -29,6 +30,11 @@ constexpr uint64_t kOperatorDownloads = 64;
 
 // Each may make gRPC hold the greatest message of the wire for kHandshakeTime.
 constexpr uint64_t kMostHandshakes = 4096;
+
+std::chrono::milliseconds ChunkTime(uint64_t bytes_per_second) {
+  if (bytes_per_second == 0) return std::chrono::milliseconds(0);
+  return std::chrono::milliseconds(1000 * limits::kChunkBytes / bytes_per_second + 1);
+}
 
 absl::StatusOr<std::vector<v1::Task>> CheckTasks(const AggregatorOptions& options) {
   std::vector<v1::Task> checked;
@@ -56,10 +62,19 @@ struct AggregatorServer::State {
                 StreamCount(kUploadsPerClient * options.max_connections),
                 StreamCount(options.max_connections, kDownloadsPerClient),
                 StreamCount(kOperatorDownloads),
+                TokenBuckets(options.call_rate),
                 Places(std::min(options.max_connections, kMostHandshakes)),
                 Places(options.max_connections),
                 Places(kLeavingStreams),
-                options.stall_time} {}
+                options.stall_time,
+                ChunkTime(options.least_upload_bytes_per_second)},
+        memory(std::make_shared<MemoryGuard>(
+            std::move(options.memory), recorder,
+            [aggregator = context.aggregator](Pressure pressure, uint64_t excess_bytes) {
+              aggregator->SetPressure(pressure, excess_bytes);
+            })) {
+    memory->Start(executors.control());
+  }
 
   bool BecomesIdle(absl::Duration time);
   void AbortAll() {
@@ -70,6 +85,7 @@ struct AggregatorServer::State {
   metrics::Recorder& recorder;
   Executors executors;
   ServiceContext context;
+  std::shared_ptr<MemoryGuard> memory;
   std::unique_ptr<GrpcServer> grpc;
   bool down = false;
 };
@@ -130,6 +146,7 @@ void AggregatorServer::Shutdown() {
   state_->AbortAll();
   state_->BecomesIdle(kAbortTime);
   state_->grpc->Shutdown(kLastCalls);
+  state_->memory->Stop();
   state_->executors.Join();
 }
 

@@ -14,6 +14,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "aggregator/runtime/aggregator.h"
+#include "aggregator/runtime/memory_guard.h"
 #include "aggregator/transport/grpc_server.h"
 #include "metrics/recorder.h"
 
@@ -27,6 +28,9 @@ struct ServerOptions {
   size_t threads = 0;  // Of each of the two pools (executors.h); 0: one per core.
   uint64_t max_connections = 12'000;
   std::chrono::milliseconds stall_time = kStallTime;  // Of downloads.
+  uint64_t least_upload_bytes_per_second = 4096;      // 0: uploads may take their time.
+  Rate call_rate = kCallRate;                         // Of one connection.
+  MemoryGuardOptions memory;
   metrics::Recorder* recorder = nullptr;  // Not owned, outlives the server; null: nothing is told.
 };
 

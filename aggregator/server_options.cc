@@ -69,6 +69,9 @@ absl::StatusOr<LoadedOptions> LoadServerOptions(const Config& config) {
   options.server.aggregator.max_sessions = config.limits.max_sessions;
   options.server.aggregator.kept_results = config.limits.kept_results;
   options.server.threads = config.threads;
+  options.server.memory.limit_bytes =
+      config.limits.memory_bytes != 0 ? config.limits.memory_bytes : AvailableBytes();
+  options.server.least_upload_bytes_per_second = config.limits.least_upload_bytes_per_second;
   options.server.max_connections = config.limits.max_connections;
   return options;
 }

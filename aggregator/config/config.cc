@@ -18,6 +18,8 @@ constexpr uint64_t kMostThreads = 1024;
 constexpr uint64_t kMostDrainSeconds = 30;
 constexpr uint64_t kMostConnections = 1'000'000;
 constexpr uint64_t kMostSessions = 10'000;
+// More, and a client with a good line would be cut off.
+constexpr uint64_t kMostBytesPerSecond = 1'000'000;
 
 constexpr std::pair<absl::string_view, int> kLogLevels[] = {
     {"debug", 0}, {"info", 1}, {"warning", 2}, {"error", 3}};
@@ -151,6 +153,14 @@ class ConfigReader {
     table.Unsigned("accumulator_bytes", limits.accumulator_bytes, 1);
     table.Unsigned("kept_results", limits.kept_results, 1, kMostSessions);
     table.Unsigned("least_free_bytes", limits.least_free_bytes, 0);
+    table.Unsigned("memory_bytes", limits.memory_bytes);
+    table.Unsigned("least_upload_bytes_per_second", limits.least_upload_bytes_per_second, 0,
+                   kMostBytesPerSecond);
+    if (limits.memory_bytes != 0 && limits.memory_bytes < limits.pending_upload_bytes) {
+      table.Fail("memory_bytes",
+                 absl::StrCat("must hold more than pending_upload_bytes = ",
+                              limits.pending_upload_bytes, ", or be 0: what the machine has"));
+    }
     table.Finish();
   }
 

@@ -41,12 +41,14 @@ struct LimitsConfig {
   uint64_t accumulator_bytes = uint64_t{4} << 30;
   uint64_t kept_results = 16;
   uint64_t least_free_bytes = uint64_t{256} << 20;  // Of the data directory's disk.
+  uint64_t memory_bytes = 0;  // Of the whole process; 0: what the machine or its container has.
+  uint64_t least_upload_bytes_per_second = 4096;  // 0: none.
 };
 
 struct Config {
   ListenerConfig server;
   std::string data_directory;  // Empty: everything is in memory and ends with the process.
-  uint64_t threads = 0;  // 0: one per core.
+  uint64_t threads = 0;        // 0: one per core.
   uint64_t drain_seconds = 30;
   bool core_dumps = false;
   ListenerConfig operator_listener;

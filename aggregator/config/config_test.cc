@@ -98,6 +98,9 @@ TEST(ConfigTest, TheSampleIsGoodAndNamesOnlyDefaultsInItsComments) {
   EXPECT_EQ(full->limits.accumulator_bytes, plain->limits.accumulator_bytes);
   EXPECT_EQ(full->limits.least_free_bytes, plain->limits.least_free_bytes);
   EXPECT_EQ(full->data_directory, "deploy/data");
+  EXPECT_EQ(full->limits.memory_bytes, plain->limits.memory_bytes);
+  EXPECT_EQ(full->limits.least_upload_bytes_per_second,
+            plain->limits.least_upload_bytes_per_second);
   EXPECT_EQ(full->core_dumps, plain->core_dumps);
   EXPECT_EQ(full->operator_listener.certificate, plain->operator_listener.certificate);
 }
@@ -179,6 +182,11 @@ INSTANTIATE_TEST_SUITE_P(
             "[operator]\naddress = \"127.0.0.1:2\"\n[identities]", "operator needs client_ca"},
         Bad{"BudgetBelowOneUpload", "= 1000000", "= 2000",
             "makes one upload 2503 bytes, more than limits.pending_upload_bytes = 2000"},
+        Bad{"MemoryBelowItsUploads", "= 1000000", "= 1000000\nmemory_bytes = 999999",
+            "limits.memory_bytes must hold more than pending_upload_bytes = 1000000"},
+        Bad{"LeastRateOfAGoodLine", "= 1000000",
+            "= 1000000\nleast_upload_bytes_per_second = 1000001",
+            "limits.least_upload_bytes_per_second must be from 0 to 1000000"},
         Bad{"BadTaskId", "\"mean\"", "\"Mean\"", "a.toml:9: task.task_id: must be 1 to 64"},
         Bad{"BadClip", "clip = 2", "clip = 0", "task.vector.clip: must be finite"},
         Bad{"ModulusTooWide", "max_clients = 10",

@@ -112,6 +112,11 @@ absl::StatusOr<std::shared_ptr<SessionRuntime>> Aggregator::Open(TaskEntry& task
     services_.recorder.OverloadRejection(metrics::Overload::kDraining);
     return StatusFor(v1::REASON_DRAINING, "the aggregator is shutting down");
   }
+  if (pressure_ >= Pressure::kNoSessions) {
+    services_.recorder.OverloadRejection(metrics::Overload::kMemory);
+    return WithRetryAfter(StatusFor(v1::REASON_OVERLOADED, "memory is short (limits.memory_bytes)"),
+                          absl::Seconds(5));
+  }
   if (running_ >= options_.max_sessions) {
     services_.recorder.OverloadRejection(metrics::Overload::kInflight);
     return WithRetryAfter(
@@ -166,6 +171,9 @@ void Aggregator::OpenOnDemand(TaskEntry& task) {
   // One after another: a client that is late for one session starts the next with all the others,
   // not alone.
   if (!task.task.sessions_on_demand() || task.running != 0 || draining_) return;
+  if (pressure_ >= Pressure::kNoSessions) {  // SetPressure comes back to them.
+    return services_.recorder.OverloadRejection(metrics::Overload::kMemory);
+  }
   const auto opened = Open(task, "");
   if (!opened.ok()) {
     spdlog::warn("task {}: no session for those who wait: {}", task.task.task_id(),
@@ -198,11 +206,24 @@ void Aggregator::SessionFinished(const std::string& session_id) {
     if (running_ == 0 && idle_) std::exchange(idle_, nullptr)();
     return;
   }
+  OpenForThoseWhoWait();
+}
+
+void Aggregator::OpenForThoseWhoWait() {
   std::set<std::string> waited_for;
   for (const auto& [connection, client] : connections_) {
     if (client.session == nullptr) waited_for.insert(client.task_id);
   }
   for (const std::string& task_id : waited_for) OpenOnDemand(tasks_.at(task_id));
+}
+
+void Aggregator::SetPressure(Pressure pressure, uint64_t excess_bytes) {
+  services_.uploads->SetAdmitting(pressure < Pressure::kNoUploads);
+  if (excess_bytes > 0) services_.uploads->CutYoungest(excess_bytes);
+  Post([this, pressure] {
+    const Pressure before = std::exchange(pressure_, pressure);
+    if (before >= Pressure::kNoSessions && pressure < Pressure::kNoSessions) OpenForThoseWhoWait();
+  });
 }
 
 // The oldest first: their sums and seats, later their reports.

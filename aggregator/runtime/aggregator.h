@@ -20,6 +20,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "aggregator/runtime/memory_guard.h"
 #include "aggregator/runtime/session_runtime.h"
 #include "proto/operator.pb.h"
 #include "proto/participant.pb.h"
@@ -90,6 +91,12 @@ class Aggregator : public std::enable_shared_from_this<Aggregator> {
   void WatchSession(std::string session_id, SessionWatcher watcher,
                     std::function<void(absl::Status)> answer);
 
+  // ---- Overload ----
+
+  // How short memory is, and what uploads should free of it (memory_guard.h). Sessions that could
+  // not begin do once it is not short any more.
+  void SetPressure(Pressure pressure, uint64_t excess_bytes);
+
   // ---- The end ----
 
   // No new sessions, no new clients. `idle` is called once no session runs any more.
@@ -129,6 +136,7 @@ class Aggregator : public std::enable_shared_from_this<Aggregator> {
 
   absl::StatusOr<std::shared_ptr<SessionRuntime>> Open(TaskEntry& task, std::string model_hash);
   void OpenOnDemand(TaskEntry& task);
+  void OpenForThoseWhoWait();
   void RosterClosed(const std::string& session_id);
   void SessionFinished(const std::string& session_id);
   void ForgetOldSessions();
@@ -154,6 +162,7 @@ class Aggregator : public std::enable_shared_from_this<Aggregator> {
   std::map<ClientKey, ConnectionPtr> newest_;
   uint64_t running_ = 0;
   uint64_t accumulator_bytes_ = 0;  // Of the running sessions.
+  Pressure pressure_ = Pressure::kNone;
   bool draining_ = false;
   std::function<void()> idle_;
 };

@@ -38,7 +38,8 @@ v1::Round RoundOf(const v1::ClientMessage& message) {
 ParticipateStream::ParticipateStream(grpc::CallbackServerContext* context, ServiceContext& service)
     : RawStream(context, service.executors.NewControlStrand(),
                 RpcMetrics(service.recorder, metrics::Method::kParticipate)),
-      service_(service) {}
+      service_(service),
+      messages_(kMessageRate, std::chrono::steady_clock::now()) {}
 
 void ParticipateStream::Begun() {
   const std::weak_ptr<ParticipateStream> weak = Self();
@@ -62,6 +63,10 @@ void ParticipateStream::Received(grpc::ByteBuffer buffer) {
     return Refuse(StatusFor(v1::REASON_OVERSIZED,
                             absl::StrCat("the first message must be a hello, which is at most ",
                                          kMaxHelloBytes, " bytes, is ", buffer.Length())));
+  }
+  if (TooOften()) {
+    return RefuseForNow("too many messages on one stream; try again shortly",
+                        metrics::Overload::kRate);
   }
   v1::ClientMessage message;
   const bool parsed = ParseByteBuffer(buffer, message);
@@ -102,8 +107,8 @@ void ParticipateStream::GiveWay() {
   RefuseForNow("no hello came, and the room was needed for other clients; try again shortly");
 }
 
-void ParticipateStream::RefuseForNow(absl::string_view text) {
-  service_.recorder.OverloadRejection(metrics::Overload::kInflight);
+void ParticipateStream::RefuseForNow(absl::string_view text, metrics::Overload why) {
+  service_.recorder.OverloadRejection(why);
   Refuse(WithRetryAfter(StatusFor(v1::REASON_OVERLOADED, text), absl::Seconds(5)));
 }
 
@@ -122,6 +127,7 @@ void ParticipateStream::Over() {
 }
 
 void ParticipateStream::ReceivedLate(grpc::ByteBuffer buffer) {
+  if (TooOften()) return service_.recorder.OverloadRejection(metrics::Overload::kRate);
   v1::ClientMessage message;
   if (!ParseByteBuffer(buffer, message)) message.Clear();
   v1::ServerMessage answer = RefusedMessage(v1::Refused::SCOPE_MESSAGE,

@@ -36,7 +36,8 @@ class ParticipateStream final : public RawStream, public ParticipantConnection {
 
   void CheckFirstMessage(const v1::ClientMessage& message);
   void GiveWay();
-  void RefuseForNow(absl::string_view text);
+  void RefuseForNow(absl::string_view text, metrics::Overload why = metrics::Overload::kInflight);
+  bool TooOften() { return !messages_.Take(std::chrono::steady_clock::now()); }
   void Refuse(const absl::Status& why);
   std::shared_ptr<ParticipateStream> Self() {
     return std::static_pointer_cast<ParticipateStream>(shared_from_this());
@@ -47,6 +48,7 @@ class ParticipateStream final : public RawStream, public ParticipantConnection {
   std::optional<StreamCount::Slot> slot_;   // From then on.
   uint64_t number_ = 0;                     // Greater for streams that were challenged later.
   std::string nonce_;
+  TokenBucket messages_;
   bool connected_ = false;  // The aggregator knows this stream.
 };
 

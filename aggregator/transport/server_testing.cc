@@ -88,6 +88,8 @@ TestServer::TestServer(const TestServerOptions& options) {
   server.aggregator.enrolment = options.enrolment;
   server.stall_time = options.stall_time;
   server.recorder = options.recorder;
+  server.memory = options.memory;
+  server.call_rate = options.call_rate;
   std::set<IdentityPublicKey> members;
   for (uint32_t i = 1; i <= options.identities; ++i) {
     members.insert(TestIdentity(static_cast<uint8_t>(i)).public_key());

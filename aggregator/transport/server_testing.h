@@ -36,6 +36,8 @@ struct TestServerOptions {
   uint64_t roster_version = 0;
   Enrolment enrolment = nullptr;
   metrics::Recorder* recorder = nullptr;
+  MemoryGuardOptions memory{};
+  Rate call_rate = kCallRate;
   uint32_t identities = 200;  // TestIdentity 1 … this may take part.
 };
 

@@ -15,6 +15,7 @@
 #include "aggregator/runtime/executors.h"
 #include "aggregator/transport/places.h"
 #include "aggregator/transport/stream_count.h"
+#include "aggregator/transport/token_bucket.h"
 #include "metrics/recorder.h"
 
 namespace veilsum::aggregator {
@@ -30,6 +31,17 @@ inline constexpr std::chrono::seconds kStallTime{60};
 // one message may be in memory.
 inline constexpr uint64_t kLeavingStreams = 1024;
 
+// Of one control stream. A client says some ten messages in a session.
+inline constexpr Rate kMessageRate = {10, 64};
+
+// RPCs that one connection begins. A client begins three in a session; a proxy has some hundred
+// clients on a connection.
+inline constexpr Rate kCallRate = {100, 400};
+
+// An upload takes so many messages, and one more for so many bytes.
+inline constexpr uint64_t kUploadMessages = 256;
+inline constexpr uint64_t kBytesPerUploadMessage = 1024;
+
 struct ServiceContext {
   std::shared_ptr<Aggregator> aggregator;
   Executors& executors;
@@ -43,10 +55,14 @@ struct ServiceContext {
   StreamCount operator_downloads;
   // Those that have not shown it yet; those whose session has ended, which go by themselves; and
   // those that were refused or replaced.
+  TokenBuckets calls;  // By connection.
   Places handshakes;
   Places lingering;
   Places leaving;
   std::chrono::milliseconds stall_time = kStallTime;
+  // An upload brings limits::kChunkBytes, or what is missing, in this time; zero: there is no least
+  // rate. By chunks, since gRPC passes on whole messages alone.
+  std::chrono::milliseconds chunk_time{0};
 };
 
 }  // namespace veilsum::aggregator

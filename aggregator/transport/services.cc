@@ -3,6 +3,7 @@
 
 #include "aggregator/transport/services.h"
 
+#include <chrono>
 #include <memory>
 #include <utility>
 
@@ -12,6 +13,7 @@
 #include "aggregator/transport/sum_stream.h"
 #include "aggregator/transport/upload_stream.h"
 #include "aggregator/transport/watch_stream.h"
+#include "proto/rpc_error/retry_after.h"
 #include "proto/rpc_error/rpc_error.h"
 
 namespace veilsum::aggregator {
@@ -69,22 +71,57 @@ SumStream* AnswerWithSum(grpc::CallbackServerContext* call, ServiceContext& cont
                            });
 }
 
+// A call that is over as it begins. Nobody else has it; gRPC says when it is done with it.
+template <class Reactor>
+class RefusedCall final : public Reactor {
+ public:
+  RefusedCall(ServiceContext& context, metrics::Method method)
+      : metrics_(context.recorder, method) {
+    context.recorder.OverloadRejection(metrics::Overload::kRate);
+    const absl::Status why = WithRetryAfter(
+        StatusFor(v1::REASON_OVERLOADED, "too many calls on one connection; try again shortly"),
+        absl::Seconds(5));
+    metrics_.Handled(static_cast<int>(why.code()));
+    this->Finish(ToGrpcStatus(why));
+  }
+  void OnDone() override { delete this; }
+
+ private:
+  RpcMetrics metrics_;
+};
+
+using BidiReactor = grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>;
+using WriteReactor = grpc::ServerWriteReactor<grpc::ByteBuffer>;
+
+bool TooOften(const grpc::CallbackServerContext& call, ServiceContext& context) {
+  return !context.calls.Take(call.peer(), std::chrono::steady_clock::now());
+}
+
 }  // namespace
 
 // ---- Participants ----
 
 grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* ParticipantServiceAdapter::Participate(
     grpc::CallbackServerContext* call) {
+  if (TooOften(*call, context_)) {
+    return new RefusedCall<BidiReactor>(context_, metrics::Method::kParticipate);
+  }
   return RawStream::Launch(std::make_shared<ParticipateStream>(call, context_));
 }
 
 grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>*
 ParticipantServiceAdapter::UploadMaskedInput(grpc::CallbackServerContext* call) {
+  if (TooOften(*call, context_)) {
+    return new RefusedCall<BidiReactor>(context_, metrics::Method::kUploadMaskedInput);
+  }
   return RawStream::Launch(std::make_shared<UploadStream>(call, context_));
 }
 
 grpc::ServerWriteReactor<grpc::ByteBuffer>* ParticipantServiceAdapter::DownloadResult(
     grpc::CallbackServerContext* call, const grpc::ByteBuffer* request) {
+  if (TooOften(*call, context_)) {
+    return new RefusedCall<WriteReactor>(context_, metrics::Method::kDownloadResult);
+  }
   return AnswerWithSum<v1::DownloadResultRequest>(
       call, context_, *request, metrics::Method::kDownloadResult, context_.downloads,
       [this](const v1::DownloadResultRequest& parsed, Answer<PackedSum> answer) {

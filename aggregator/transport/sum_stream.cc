@@ -78,7 +78,9 @@ void SumStream::WriteNext() {
     // Not of a write that was over when the time was.
     const bool over = !self->writing_ || self->timer_.expiry() > std::chrono::steady_clock::now();
     if (error || over) return;
-    self->End(StatusFor(v1::REASON_TOO_SLOW, "the download stalled; go on from its last byte"));
+    self->End(WithRetryAfter(
+        StatusFor(v1::REASON_TOO_SLOW, "the download stalled; go on from its last byte"),
+        absl::Seconds(1)));
   });
   StartWrite(&chunk_);
 }

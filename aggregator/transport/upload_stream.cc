@@ -3,6 +3,7 @@
 
 #include "aggregator/transport/upload_stream.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -28,8 +29,8 @@ UploadStream::UploadStream(grpc::CallbackServerContext* context, ServiceContext&
                 RpcMetrics(service.recorder, metrics::Method::kUploadMaskedInput)),
       service_(service) {}
 
-void UploadStream::RefuseForNow(absl::string_view text) {
-  service_.recorder.OverloadRejection(metrics::Overload::kInflight);
+void UploadStream::RefuseForNow(absl::string_view text, metrics::Overload why) {
+  service_.recorder.OverloadRejection(why);
   End(WithRetryAfter(StatusFor(v1::REASON_OVERLOADED, text), absl::Seconds(1)));
 }
 
@@ -54,6 +55,10 @@ void UploadStream::Received(grpc::ByteBuffer buffer) {
                          absl::StrCat("upload: must begin with an open, which is at most ",
                                       kMaxOpenBytes, " bytes, is ", buffer.Length())));
   }
+  if (TooManyMessages()) {
+    return RefuseForNow("too many small messages for so few bytes; try again with larger chunks",
+                        metrics::Overload::kRate);
+  }
   v1::UploadRequest request;
   if (!ParseByteBuffer(buffer, request)) {
     return End(StatusFor(v1::REASON_MALFORMED, "upload: a message does not parse"));
@@ -65,6 +70,28 @@ void UploadStream::Received(grpc::ByteBuffer buffer) {
   End(StatusFor(v1::REASON_MALFORMED, "upload: must be one open, then data, then one close"));
 }
 
+bool UploadStream::TooManyMessages() {
+  return ++messages_ > kUploadMessages + bytes_ / kBytesPerUploadMessage;
+}
+
+// The next chunk, or the close.
+void UploadStream::AwaitNextChunk() {
+  if (service_.chunk_time.count() == 0) return;
+  bytes_in_time_ = 0;
+  bytes_expected_ =
+      std::min<uint64_t>(limits::kChunkBytes, total_bytes_ - upload_.grant->writer->offset());
+  EndAfter(
+      service_.chunk_time,
+      WithRetryAfter(StatusFor(v1::REASON_TOO_SLOW, "the upload stalled; go on from its last byte"),
+                     absl::Seconds(1)));
+}
+
+void UploadStream::NoteBytes(uint64_t bytes) {
+  bytes_ += bytes;
+  bytes_in_time_ += bytes;
+  if (bytes_in_time_ >= bytes_expected_ && bytes > 0) AwaitNextChunk();
+}
+
 void UploadStream::Open(const v1::UploadOpen& open) {
   CancelEndAfter();
   const auto identity = IdentityPublicKey::Parse(crypto::AsBytes(open.identity()));
@@ -73,6 +100,7 @@ void UploadStream::Open(const v1::UploadOpen& open) {
                          absl::StrCat("upload.open.identity: ", identity.status().message())));
   }
   identity_ = *identity;
+  total_bytes_ = open.total_bytes();
   const std::weak_ptr<UploadStream> weak = Self();
   const auto cut_off = [weak](absl::Status why) {
     const auto self = weak.lock();
@@ -98,6 +126,7 @@ void UploadStream::Opened(absl::StatusOr<Aggregator::OpenedUpload> opened) {
   v1::UploadReply reply;
   reply.mutable_proceed()->set_offset(upload_.grant->writer->offset());
   Write(ToByteBuffer(reply));
+  AwaitNextChunk();
   ReadNext();
 }
 
@@ -109,11 +138,13 @@ void UploadStream::TakeData(const v1::UploadData& data) {
   }
   absl::Status appended = upload_.grant->writer->Append(data.offset(), data.payload());
   if (!appended.ok()) return End(appended);
+  NoteBytes(data.payload().size());
   ReadNext();
 }
 
 void UploadStream::Close(const v1::UploadClose& close) {
   closed_ = true;
+  CancelEndAfter();
   if (absl::Status valid = v1::ValidateUploadClose(close); !valid.ok()) {
     return End(WithReason(std::move(valid), v1::REASON_MALFORMED));
   }

@@ -26,7 +26,10 @@ class UploadStream final : public RawStream {
   void HalfClosed() override;
   void Over() override;
 
-  void RefuseForNow(absl::string_view text);
+  void RefuseForNow(absl::string_view text, metrics::Overload why = metrics::Overload::kInflight);
+  bool TooManyMessages();
+  void AwaitNextChunk();
+  void NoteBytes(uint64_t bytes);
   void Open(const v1::UploadOpen& open);
   void Opened(absl::StatusOr<Aggregator::OpenedUpload> opened);
   void TakeData(const v1::UploadData& data);
@@ -41,7 +44,12 @@ class UploadStream final : public RawStream {
   std::optional<StreamCount::Slot> slot_;      // From then on.
   std::optional<IdentityPublicKey> identity_;  // Once opened.
   Aggregator::OpenedUpload upload_;
-  bool closed_ = false;  // The client has sent its close; the receipt is due.
+  uint64_t total_bytes_ = 0;
+  uint64_t messages_ = 0;
+  uint64_t bytes_ = 0;           // In this stream.
+  uint64_t bytes_in_time_ = 0;   // Since AwaitNextChunk.
+  uint64_t bytes_expected_ = 0;  // From then on, in time.
+  bool closed_ = false;          // The client has sent its close; the receipt is due.
 };
 
 }  // namespace veilsum::aggregator

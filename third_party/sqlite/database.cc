@@ -5,6 +5,7 @@
 
 #include <sqlite3.h>
 
+#include <cerrno>
 #include <vector>
 
 #include "absl/strings/cord.h"
@@ -121,7 +122,10 @@ absl::Status Database::Error(int code) const {
       break;
   }
   const bool open = handle_ != nullptr;
-  const Failure failure{code, open ? sqlite3_system_errno(handle_.get()) : 0};
+  // SQLite does not note errno of a failed COMMIT; nothing has called the system since.
+  const int error = errno;
+  const int noted = open ? sqlite3_system_errno(handle_.get()) : 0;
+  const Failure failure{code, noted != 0 ? noted : error};
   const char* detail = open ? sqlite3_errmsg(handle_.get()) : sqlite3_errstr(code);
   return MakeFailure(kind, failure, absl::StrCat(what, path_, ": ", detail));
 }
@@ -149,6 +153,7 @@ absl::Status Database::Run(const char* sql, std::initializer_list<Value> values,
     code = Bind(*statement, ++index, value);
     if (code != SQLITE_OK) return Error(code);
   }
+  errno = 0;
   while ((code = sqlite3_step(*statement)) == SQLITE_ROW) visit(Row(*statement));
   return code == SQLITE_DONE ? absl::OkStatus() : Error(code);
 }

@@ -38,8 +38,10 @@ const sqlite3_io_methods* Methods() {
       return fault != SQLITE_OK ? fault : RealOf(f)->pMethods->xTruncate(RealOf(f), size);
     };
     m.xSync = [](sqlite3_file* f, int flags) {
-      const int fault = Before();
-      return fault != SQLITE_OK ? fault : RealOf(f)->pMethods->xSync(RealOf(f), flags);
+      const int own = FaultyDisk::before_sync == nullptr ? SQLITE_OK : FaultyDisk::before_sync();
+      const int fault = own != SQLITE_OK ? own : Before();
+      if (fault != SQLITE_OK || FaultyDisk::without_sync) return fault;
+      return RealOf(f)->pMethods->xSync(RealOf(f), flags);
     };
     m.xFileSize = [](sqlite3_file* f, sqlite3_int64* size) {
       return RealOf(f)->pMethods->xFileSize(RealOf(f), size);
@@ -78,6 +80,8 @@ int Delete(sqlite3_vfs*, const char* name, int sync_directory) {
 }  // namespace
 
 std::function<int()> FaultyDisk::before;
+std::function<int()> FaultyDisk::before_sync;
+std::atomic<bool> FaultyDisk::without_sync = false;
 
 void FaultyDisk::Install() {
   static sqlite3_vfs vfs = [] {

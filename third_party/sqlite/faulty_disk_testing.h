@@ -6,6 +6,7 @@
 #ifndef VEILSUM_THIRD_PARTY_SQLITE_FAULTY_DISK_TESTING_H_
 #define VEILSUM_THIRD_PARTY_SQLITE_FAULTY_DISK_TESTING_H_
 
+#include <atomic>
 #include <functional>
 
 namespace veilsum::sqlite {
@@ -18,6 +19,10 @@ class FaultyDisk {
   // Called before each operation. SQLITE_OK: it is carried out; anything else is its result.
   // Null: nothing is called.
   static std::function<int()> before;
+  // The same, before each sync alone, ahead of the other.
+  static std::function<int()> before_sync;
+  // True: syncs are left out, for tests whose process never dies.
+  static std::atomic<bool> without_sync;
 };
 
 }  // namespace veilsum::sqlite

@@ -28,6 +28,7 @@ inline constexpr const char* kPools[] = {"pending_uploads", "mailbox", "accumula
 inline constexpr const char* kQueues[] = {"session", "pool"};
 inline constexpr const char* kOverloads[] = {"memory", "disk",     "inflight",
                                              "rate",   "draining", "store"};
+inline constexpr const char* kStoreRetries[] = {"full", "read_only"};
 inline constexpr const char* kChecks[] = {"store", "disk", "certificate", "memory"};
 inline constexpr const char* kCertificates[] = {"server", "client_authority", "operator"};
 inline constexpr const char* kResults[] = {"failed", "ok"};  // By bool.
@@ -54,6 +55,13 @@ inline constexpr MethodLabels kMethods[] = {
     {"server_stream", "veilsum.v1.OperatorService", "GetResult"},
 };
 
+struct StoreLabels {
+  const char* store;
+  const char* operation;
+};
+inline constexpr StoreLabels kStoreOperations[] = {
+    {"sessions", "commit"}, {"sessions", "move_log"}, {"blobs", "write"}, {"blobs", "read"}};
+
 template <class Enum>
 constexpr size_t Index(Enum value) {
   return static_cast<size_t>(value);
@@ -65,6 +73,8 @@ static_assert(std::size(kMaskKinds) == Index(MaskKind::kPairwise) + 1);
 static_assert(std::size(kPools) == Index(Pool::kAccumulator) + 1);
 static_assert(std::size(kQueues) == Index(Queue::kPool) + 1);
 static_assert(std::size(kOverloads) == Index(Overload::kStore) + 1);
+static_assert(std::size(kStoreOperations) == Index(StoreOperation::kReadBlob) + 1);
+static_assert(std::size(kStoreRetries) == Index(StoreRetry::kReadOnly) + 1);
 static_assert(std::size(kChecks) == Index(Check::kMemory) + 1);
 static_assert(std::size(kCertificates) == Index(Certificate::kOperator) + 1);
 static_assert(std::size(kMethods) == Index(Method::kGetResult) + 1);

@@ -99,6 +99,21 @@ class MetricFamilies {
     return metrics;
   }
 
+  // By StoreOperation, then by result.
+  TwoLabels<prometheus::Histogram> ByStoreOperationAndResult(const Description& description) {
+    prometheus::Family<prometheus::Histogram>& family = Family<prometheus::Histogram>(description);
+    TwoLabels<prometheus::Histogram> metrics;
+    for (const StoreLabels& labels : kStoreOperations) {
+      metrics.emplace_back();
+      for (const char* result : kResults) {
+        metrics.back().push_back(&Add(
+            family, {{"store", labels.store}, {"operation", labels.operation}, {"result", result}},
+            description));
+      }
+    }
+    return metrics;
+  }
+
   template <class Metric>
   Metric& WithLabels(const Description& description, const prometheus::Labels& labels) {
     return Add(Family<Metric>(description), labels, description);

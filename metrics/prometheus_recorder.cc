@@ -158,6 +158,14 @@ struct PrometheusRecorder::Metrics {
       {"secagg_overload_rejections_total", "Requests refused to stay within limits."},
       {"reason", Values(kOverloads)});
 
+  TwoLabels<Histogram> store_operations = families.ByStoreOperationAndResult(
+      {"secagg_store_operation_seconds", "What stores asked of the disk.", SecondsBuckets()});
+  OneLabel<Counter> store_retries = families.By<Counter>(
+      {"secagg_store_retries_total", "Writes that have to be tried again, by why."},
+      {"reason", Values(kStoreRetries)});
+  Gauge& store_free = families.Single<Gauge>(
+      {"secagg_store_free_bytes", "Free on the disk of the data directory; 0: there is none."});
+
   OneLabel<Gauge> certificate_expiry =
       families.By<Gauge>({"secagg_tls_certificate_expiry_timestamp_seconds",
                           "When a certificate expires, in Unix time; 0: not in use."},
@@ -315,6 +323,18 @@ void PrometheusRecorder::QueueWait(Queue queue, double seconds) {
 
 void PrometheusRecorder::OverloadRejection(Overload reason) {
   metrics_->overload_rejections[Index(reason)]->Increment();
+}
+
+void PrometheusRecorder::StoreOperationFinished(StoreOperation operation, bool ok, double seconds) {
+  metrics_->store_operations[Index(operation)][ok ? 1 : 0]->Observe(seconds);
+}
+
+void PrometheusRecorder::StoreRetried(StoreRetry reason) {
+  metrics_->store_retries[Index(reason)]->Increment();
+}
+
+void PrometheusRecorder::StoreFreeBytes(uint64_t bytes) {
+  metrics_->store_free.Set(static_cast<double>(bytes));
 }
 
 void PrometheusRecorder::RpcStarted(Method method) {

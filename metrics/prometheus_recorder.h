@@ -59,6 +59,10 @@ class PrometheusRecorder : public Recorder {
   void QueueWait(Queue queue, double seconds) override;
   void OverloadRejection(Overload reason) override;
 
+  void StoreOperationFinished(StoreOperation operation, bool ok, double seconds) override;
+  void StoreRetried(StoreRetry reason) override;
+  void StoreFreeBytes(uint64_t bytes) override;
+
   void RpcStarted(Method method) override;
   void RpcHandled(Method method, int code, double seconds) override;
   void RpcMessageReceived(Method method, uint64_t bytes) override;

@@ -101,6 +101,20 @@ TEST_F(PrometheusRecorderTest, CountsMessagesAndDropouts) {
   EXPECT_EQ(Value("secagg_dropouts_total{phase=\"unmasking\",reason=\"other\"}"), "1");
 }
 
+TEST_F(PrometheusRecorderTest, CountsWhatStoresDo) {
+  recorder_.StoreOperationFinished(StoreOperation::kCommit, true, 0.25);
+  recorder_.StoreOperationFinished(StoreOperation::kWriteBlob, false, 2);
+  recorder_.StoreRetried(StoreRetry::kFull);
+  recorder_.StoreFreeBytes(4096);
+  const std::string sum = "secagg_store_operation_seconds_sum";
+  EXPECT_EQ(Value(sum + "{operation=\"commit\",result=\"ok\",store=\"sessions\"}"), "0.25");
+  EXPECT_EQ(Value(sum + "{operation=\"write\",result=\"failed\",store=\"blobs\"}"), "2");
+  EXPECT_EQ(Value(sum + "{operation=\"move_log\",result=\"ok\",store=\"sessions\"}"), "0");
+  EXPECT_EQ(Value("secagg_store_retries_total{reason=\"full\"}"), "1");
+  EXPECT_EQ(Value("secagg_store_retries_total{reason=\"read_only\"}"), "0");
+  EXPECT_EQ(Value("secagg_store_free_bytes"), "4096");
+}
+
 TEST_F(PrometheusRecorderTest, CountsWork) {
   recorder_.UploadReceived(4096);
   recorder_.UploadReceipt(0.02);

@@ -34,6 +34,10 @@ enum class MaskKind { kSelf, kPairwise };
 enum class Pool { kPendingUploads, kMailbox, kAccumulator };
 enum class Queue { kSession, kPool };
 enum class Overload { kMemory, kDisk, kInflight, kRate, kDraining, kStore };
+// What a store asks of the disk.
+enum class StoreOperation { kCommit, kMoveLog, kWriteBlob, kReadBlob };
+// Why it has to ask again.
+enum class StoreRetry { kFull, kReadOnly };
 enum class Check { kStore, kDisk, kCertificate, kMemory };
 // What TLS was configured with: the server's own certificate, and those it trusts.
 enum class Certificate { kServer, kClientAuthority, kOperator };
@@ -79,6 +83,11 @@ class Recorder {
   virtual void QueueDepth(Queue /*queue*/, int64_t /*delta*/) {}
   virtual void QueueWait(Queue /*queue*/, double /*seconds*/) {}
   virtual void OverloadRejection(Overload /*reason*/) {}
+
+  virtual void StoreOperationFinished(StoreOperation /*operation*/, bool /*ok*/,
+                                      double /*seconds*/) {}
+  virtual void StoreRetried(StoreRetry /*reason*/) {}
+  virtual void StoreFreeBytes(uint64_t /*bytes*/) {}
 
   virtual void RpcStarted(Method /*method*/) {}
   // `code` is the gRPC status code's number.

@@ -15,6 +15,14 @@ namespace veilsum::aggregator {
 using FailpointHook = void (*)(const char* name);
 inline std::atomic<FailpointHook> failpoint_hook{nullptr};
 
+// All of them. Of the blobs' removal nothing is promised, so nothing is named.
+inline constexpr const char* kFailpoints[] = {
+    "store.before_commit",       "store.after_commit", "store.before_truncate",
+    "store.after_truncate",      "blob.before_write",  "blob.half_written",
+    "blob.before_fsync",         "blob.before_rename", "blob.after_rename",
+    "blob.after_directory_sync",
+};
+
 inline void Failpoint(const char* name) {
   if (const FailpointHook hook = failpoint_hook.load(std::memory_order_relaxed)) hook(name);
 }

@@ -54,7 +54,9 @@ OperationRecord Encode(const DropClient& drop) {
 }
 
 OperationRecord Encode(const ClosePhase& close) {
-  return WithDigest(Slot(kClose, close.phase), "");
+  store::ClosePhaseRecord record;
+  record.set_answered(close.answered);
+  return WithDigest(Slot(kClose, close.phase), record.SerializeAsString());
 }
 
 OperationRecord Encode(const FreezeSurvivors& freeze) {
@@ -101,6 +103,12 @@ absl::StatusOr<Operation> DecodeDrop(const OperationRecord& record, Phase phase)
                     drop.detail(),
                     static_cast<v1::Reason>(drop.refusal_reason()),
                     drop.refusal_detail()};
+}
+
+absl::StatusOr<Operation> DecodeClose(const OperationRecord& record, Phase phase) {
+  store::ClosePhaseRecord close;
+  if (!close.ParseFromString(record.bytes)) return Damaged("the closing of a phase");
+  return ClosePhase{phase, close.answered()};
 }
 
 absl::StatusOr<Operation> DecodeFreeze(const OperationRecord& record) {
@@ -156,7 +164,7 @@ absl::StatusOr<Operation> FromRecord(const OperationRecord& record) {
     case kDrop:
       return DecodeDrop(record, phase);
     case kClose:
-      return ClosePhase{phase};
+      return DecodeClose(record, phase);
     case kFreeze:
       return DecodeFreeze(record);
     case kFinish:

@@ -54,7 +54,7 @@ struct SessionSummary {
   bool ended = false;  // FinishSession is stored.
   // Of ended ones whose operations are forgotten too.
   bool forgotten = false;
-  std::string report;  // Serialised v1::Session, empty before PutReport.
+  std::string report = {};  // Serialised v1::Session, empty before PutReport.
   // Nothing but the id may be believed, and Take gives DATA_LOSS; it may be erased.
   bool damaged = false;
 
@@ -63,7 +63,8 @@ struct SessionSummary {
 
 struct StoredTask {
   std::string task_id;
-  std::string task;  // Serialised v1::Task
+  std::string task;      // Serialised v1::Task
+  bool damaged = false;  // Nothing but the id may be believed; it may be put again.
 };
 
 // Thread-safe. Reads block and are for the start of the process. Writes return at once; what was

@@ -31,7 +31,7 @@ std::vector<Operation> OneOfEach() {
   return {Message(Phase::kAdvertiseKeys, 1, "keys"),
           DropClient{Client(2), Phase::kShareKeys, v1::REASON_BAD_SIGNATURE, "detail",
                      v1::REASON_HEADER_REFUSED, "its words"},
-          ClosePhase{Phase::kShareKeys},
+          ClosePhase{Phase::kShareKeys, 3},
           FreezeSurvivors{std::string("\0\x7f", 2), crypto::Digest{9}, 3},
           FinishSession{v1::REASON_WRONG_SHARE, "why", Client(3), crypto::Digest{8}, 1ull << 40}};
 }

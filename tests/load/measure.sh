@@ -1,0 +1,10 @@
+#!/usr/bin/env bash
+# SPDX-FileCopyrightText: 2026 The Veilsum Authors
+# SPDX-License-Identifier: Apache-2.0
+#
+# measure.py with the binaries beside it: measure.sh AGGREGATOR VEILSUM IDLE SWARM OPTIONS...
+set -euo pipefail
+aggregator=$1 veilsum=$2 idle=$3 swarm=$4
+shift 4
+exec /usr/bin/python3 "$(dirname "$0")/measure.py" --aggregator="$aggregator" --veilsum="$veilsum" \
+  --idle="$idle" --swarm="$swarm" "$@"

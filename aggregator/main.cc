@@ -22,6 +22,7 @@
 #include "aggregator/core_dumps.h"
 #include "aggregator/files.h"
 #include "aggregator/log.h"
+#include "aggregator/runtime/memory_guard.h"
 #include "aggregator/server.h"
 #include "aggregator/server_options.h"
 #include "aggregator/transport/tls_versions.h"
@@ -212,6 +213,7 @@ absl::Status LoadAndRun(CommandLine line) {
 
 int Main(int argc, char** argv) {
   AllowOnlyTls13();
+  GiveBackLargeBlocks();
   absl::StatusOr<CommandLine> line = ParseCommandLine(argc, argv);
   if (line.ok() && (line->help || line->version)) {
     std::fputs(line->help ? kHelp : absl::StrCat("aggregator ", kVersion, "\n").c_str(), stdout);

@@ -20,6 +20,9 @@ constexpr uint64_t kNoUploadsPercent = 80;
 constexpr uint64_t kNoSessionsPercent = 90;
 constexpr uint64_t kCutsUploadsPercent = 95;
 
+// Uploads of any size that counts are larger; messages and connections are not.
+constexpr int kLargeBlock = 1 << 20;
+
 // Walking the whole heap takes a while.
 constexpr std::chrono::seconds kReclaimInterval{1};
 
@@ -65,6 +68,8 @@ uint64_t ExcessAt(uint64_t used, uint64_t limit) {
   if (PressureAt(used, limit) != Pressure::kCutsUploads) return 0;
   return used - limit / 100 * kNoSessionsPercent;
 }
+
+void GiveBackLargeBlocks() { mallopt(M_MMAP_THRESHOLD, kLargeBlock); }
 
 uint64_t ResidentBytes() {
   // proc(5): the size, then the resident set, in pages.

@@ -31,6 +31,11 @@ Pressure PressureAt(uint64_t used, uint64_t limit);
 // So many bytes to be freed until uploads need not be cut off any more, with some to spare.
 uint64_t ExcessAt(uint64_t used, uint64_t limit);
 
+// Large blocks go back to the system as soon as they are freed. Otherwise glibc keeps, after the
+// first of them, what inputs and sums have taken, and the resident set is what it happens to be.
+// Once, in main().
+void GiveBackLargeBlocks();
+
 // The process's resident set; 0 if the system does not say.
 uint64_t ResidentBytes();
 // What the machine has, or less if the process's container does; 0 if the system does not say.

@@ -39,6 +39,22 @@ TEST(MemoryTest, TheSystemSaysWhatIsHeldAndWhatIsThere) {
   EXPECT_GT(AvailableBytes(), ResidentBytes());
 }
 
+TEST(MemoryTest, LargeBlocksGoBackAtOnce) {
+  GiveBackLargeBlocks();
+  // Without the call this moves glibc's own threshold.
+  std::make_unique<std::vector<char>>(16 << 20, 'x').reset();
+  std::vector<std::unique_ptr<std::vector<char>>> blocks;
+  std::vector<std::unique_ptr<char>> between;
+  const uint64_t before = ResidentBytes();
+  for (int i = 0; i < 8; ++i) {
+    blocks.push_back(std::make_unique<std::vector<char>>(8 << 20, 'x'));
+    between.push_back(std::make_unique<char>('x'));
+  }
+  EXPECT_GT(ResidentBytes(), before + (32 << 20));
+  blocks.clear();
+  EXPECT_LT(ResidentBytes(), before + (16 << 20));
+}
+
 class ReadinessRecorder : public metrics::Recorder {
  public:
   void Ready(metrics::Check check, bool is_ready) override {

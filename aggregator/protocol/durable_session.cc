@@ -100,6 +100,7 @@ Actions DurableSession::Start() {
 
 Actions DurableSession::Step(Event event) {
   Actions actions;
+  if (const auto* resumed = std::get_if<ClientResumed>(&event)) ForgetWaitingSends(resumed->from);
   StepProtocol(std::move(event), actions);
   CheckpointIfUrgent(actions);
   return actions;
@@ -192,6 +193,16 @@ void DurableSession::Enqueue(Effects effects, Actions& actions) {
     }
   }
   Release(actions);
+}
+
+// They were for the connection before. On the new one they would come ahead of the outcomes that
+// the client is missing; it gets all of them again, in order.
+void DurableSession::ForgetWaitingSends(const IdentityPublicKey& to) {
+  std::erase_if(waiting_, [&](const Waiting& one) {
+    const Effect* effect = std::get_if<Effect>(&one);
+    const Send* send = effect == nullptr ? nullptr : std::get_if<Send>(effect);
+    return send != nullptr && send->to == to;
+  });
 }
 
 void DurableSession::Release(Actions& actions) {

@@ -124,6 +124,7 @@ class DurableSession {
   void StepProtocol(Event event, Actions& actions);
   void Enqueue(Effects effects, Actions& actions);
   void Release(Actions& actions);
+  void ForgetWaitingSends(const IdentityPublicKey& to);
   // Steps FoldFinished for these.
   void FinishFolds(std::vector<CountedUpload> uploads, Actions& actions);
   // Is it time for a checkpoint, or for its timer?

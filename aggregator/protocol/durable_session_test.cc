@@ -197,6 +197,21 @@ TEST_F(DurableSessionTest, NothingLeavesBeforeItsCommit) {
   EXPECT_THAT(Did(), ElementsAre("send 1", "send 1"));
 }
 
+// Or what is told to everybody would come to a client that is back ahead of what it missed.
+TEST_F(DurableSessionTest, WhoComesBackHearsFromTheBeginning) {
+  for (uint32_t i = 0; i < 3; ++i) Advertise(i);
+  Step(ClientResumed{Id(1)});
+  Did();
+  CommitAll();
+  std::vector<std::string> told = Did();
+  EXPECT_EQ(std::count(told.begin(), told.end(), "send 0"), 2);  // Roster and entries.
+  // That its keys are in, the offer, roster and entries: after the phase started.
+  EXPECT_EQ(std::count(told.begin(), told.end(), "send 1"), 4);
+  told.resize(told.size() - 4);
+  EXPECT_EQ(told.back(), "started");
+  EXPECT_EQ(std::count(told.begin(), told.end(), "send 1"), 0);
+}
+
 TEST_F(DurableSessionTest, CommitsAStepAsAWhole) {
   Advertise(0);
   Advertise(1);

@@ -162,7 +162,8 @@ void Receive(SessionState& state, UploadOpened event) {
   if (!position.has_value()) return;
   const std::optional<Digest>& counted = state.MemberAt(*position).AcceptedIn(kPhase);
   if (counted.has_value() && counted != kUnknownDigest) {
-    // Sound even before the fold is finished: the phase does not close without it.
+    // The phase does not close without it. While it is folded this is no more durable than the fold
+    // itself: whoever answers waits for the Reply to that.
     Reply reply{event.from, kPhase, MessageResult::kDuplicate};
     reply.upload_digest = counted;
     state.effects.emplace_back(std::move(reply));
@@ -268,7 +269,9 @@ void Close(SessionState& state, MaskedInputPhase phase) {
   }
   Remember(state, std::move(freeze));
   state.effects.emplace_back(PhaseClosed{kPhase, phase.answered});
-  for (uint32_t position = 0; position < cohort.clients(); ++position) {
+  // Where too many left, nobody was given the time to upload: the abort says why.
+  const bool hopeless = phase.expected < state.header.min_survivors();
+  for (uint32_t position = 0; position < cohort.clients() && !hopeless; ++position) {
     if (phase.delivery->sharers[position] && phase.uploads[position] != UploadState::kCounted &&
         !cohort.members[position].dropped.has_value()) {
       DropMember(state, position, kPhase,

@@ -269,6 +269,29 @@ TEST_F(MaskedInputTest, AbortsBelowThreshold) {
   EXPECT_EQ(talk.SentTo(0)[0].refused().scope(), v1::Refused::SCOPE_SESSION);
 }
 
+// The time was not up, so nobody is told that it did not answer.
+TEST_F(MaskedInputTest, AbortsAtOnceWhenTooFewCanStillUpload) {
+  talk.Upload(0);
+  for (uint32_t i : {1, 2}) talk.Withdraw(i);
+  EXPECT_EQ(talk.Find<Finished>(), nullptr);
+  talk.Withdraw(0);  // What is in the sum stays in it.
+  talk.Withdraw(3);
+  ASSERT_NE(talk.Find<Finished>(), nullptr);
+  EXPECT_EQ(talk.Find<Finished>()->reason, v1::REASON_TOO_FEW_CLIENTS);
+  EXPECT_THAT(talk.Dropped(), ElementsAre(Pair(3, v1::REASON_WITHDREW)));
+}
+
+// Until it is folded for good, an upload may yet be lost.
+TEST_F(MaskedInputTest, TellsWhoComesBackOnlyOfAnInputThatIsInTheSum) {
+  Open(0);
+  Complete(0);
+  talk.Resume(0, v1::OUTCOME_SHARES);
+  EXPECT_EQ(talk.SentTo(0)[0].accepted().round(), v1::ROUND_SHARE_KEYS);
+  Fold(0);
+  talk.Resume(0, v1::OUTCOME_SHARES);
+  EXPECT_EQ(talk.SentTo(0)[0].accepted().round(), v1::ROUND_MASKED_INPUT_COLLECTION);
+}
+
 TEST_F(MaskedInputTest, AbortsWithTooFewInputs) {
   talk.Upload(0);
   talk.Step(DeadlinePassed{Phase::kMaskedInputCollection});

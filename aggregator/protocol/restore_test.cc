@@ -415,6 +415,48 @@ TEST(RestoreTest, NoticesDamageInTheMaliciousTier) {
   }
 }
 
+// ---- What comes too late to matter ----
+
+constexpr uint32_t kLast = kClients - 1;
+const std::vector<bool> kAll(kClients, true);
+
+// The last client neither signs nor answers in time.
+class LateTest : public ::testing::Test {
+ protected:
+  LateTest() {
+    talk_.ToSurvivors(kAll);
+    for (uint32_t i = 0; i < kLast; ++i) talk_.SignSurvivors(i, kAll);
+    talk_.Step(DeadlinePassed{Phase::kConsistencyCheck});
+    for (uint32_t i = 0; i < kLast; ++i) talk_.Unmask(i, kAll);
+    EXPECT_NE(talk_.Find<Unmask>(), nullptr);
+  }
+
+  Conversation talk_{MaliciousHeader(kClients)};
+};
+
+TEST_F(LateTest, IsRememberedUntilTheEnd) {
+  talk_.SignSurvivors(kLast, kAll);
+  EXPECT_NE(talk_.Find<Persist>(), nullptr);
+  talk_.SignSurvivors(kLast, kAll);
+  EXPECT_EQ(talk_.TheReply().result, MessageResult::kDuplicate);
+  talk_.Unmask(kLast, kAll);
+  EXPECT_NE(talk_.Find<Persist>(), nullptr);
+  talk_.Unmask(kLast, kAll);
+  EXPECT_EQ(talk_.TheReply().result, MessageResult::kDuplicate);
+}
+
+TEST_F(LateTest, IsNotRememberedAfterTheEnd) {
+  talk_.Step(UnmaskFinished{UnmaskOutcome{crypto::Sha256({}), 2}});
+  for (int round = 0; round < 2; ++round) {
+    talk_.SignSurvivors(kLast, kAll);
+    EXPECT_EQ(talk_.Find<Persist>(), nullptr);
+    EXPECT_EQ(talk_.TheReply().result, MessageResult::kAccepted);
+    talk_.Unmask(kLast, kAll);
+    EXPECT_EQ(talk_.Find<Persist>(), nullptr);
+    EXPECT_EQ(talk_.TheReply().result, MessageResult::kAccepted);
+  }
+}
+
 TEST(RestoreTest, SaysWhichOperationDoesNotFit) {
   Conversation talk(TestHeader(3));
   talk.Advertise(0);

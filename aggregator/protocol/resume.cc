@@ -20,20 +20,17 @@ void SendAccepted(SessionState& state, const IdentityPublicKey& to, Phase phase)
          }));
 }
 
-// An upload that arrived and is not in the sum for good: a crash may yet lose it.
-bool IsBeingFolded(const SessionState& state, const Member& member) {
-  const MaskedInputPhase* phase = state.In<MaskedInputPhase>();
-  if (phase == nullptr) return false;
-  const std::optional<uint32_t> position = state.cohort->PositionOf(member.identity);
-  return phase->uploads[*position] == UploadState::kFolding;
+// An upload that is being added may yet be lost: nothing of it is promised.
+bool IsBeingAdded(const SessionState& state, const Member& member, size_t phase) {
+  const MaskedInputPhase* uploads = state.In<MaskedInputPhase>();
+  return uploads != nullptr && phase == static_cast<size_t>(Phase::kMaskedInputCollection) &&
+         uploads->uploads[*state.cohort->PositionOf(member.identity)] == UploadState::kFolding;
 }
 
 // First of all: a client with an old state sees by it that it is old.
 void SendLatestAccepted(SessionState& state, const Member& member) {
   for (size_t phase = kPhases; phase-- > 0;) {
-    if (!member.accepted[phase].has_value()) continue;
-    if (static_cast<Phase>(phase) == Phase::kMaskedInputCollection && IsBeingFolded(state, member))
-      continue;
+    if (!member.accepted[phase].has_value() || IsBeingAdded(state, member, phase)) continue;
     SendAccepted(state, member.identity, static_cast<Phase>(phase));
     return;
   }

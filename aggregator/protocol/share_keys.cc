@@ -208,7 +208,9 @@ void Close(SessionState& state, ShareKeysPhase phase) {
   const Cohort& cohort = *state.cohort;
   Remember(state, ClosePhase{kPhase, phase.answered});
   state.effects.emplace_back(PhaseClosed{kPhase, phase.answered});
-  for (uint32_t position = 0; position < cohort.clients(); ++position) {
+  // Where too many left, nobody was given the time to answer: the abort says why.
+  const bool hopeless = phase.expected < state.header.min_survivors();
+  for (uint32_t position = 0; position < cohort.clients() && !hopeless; ++position) {
     if (phase.digests[position].empty() && !cohort.members[position].dropped.has_value()) {
       DropMember(state, position, kPhase,
                  {v1::REASON_NO_ANSWER, "no ShareKeys message came before the phase closed"});

@@ -291,6 +291,8 @@ TEST(ShareKeysTest, AbortsAtOnceWhenTheRestIsBelowTheLeastCohort) {
   talk.Withdraw(1);
   ASSERT_NE(talk.Find<Finished>(), nullptr);
   EXPECT_EQ(talk.Find<Finished>()->reason, v1::REASON_TOO_FEW_CLIENTS);
+  // The time was not up: nobody is told that it did not answer.
+  EXPECT_THAT(talk.Dropped(), ElementsAre(Pair(1, v1::REASON_WITHDREW)));
 }
 
 // U2 by the definition: who shared, left out again and again.

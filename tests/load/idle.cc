@@ -21,7 +21,6 @@
 #include <mutex>
 #include <nlohmann/json.hpp>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -63,6 +62,10 @@ class Tally {
   void Await(int started, int under_way) {
     std::unique_lock<std::mutex> lock(mutex_);
     changed_.wait(lock, [&] { return started - stood_ - ended_at_once_ <= under_way; });
+  }
+  void AwaitEnds(int all) {
+    std::unique_lock<std::mutex> lock(mutex_);
+    changed_.wait(lock, [&] { return ended_ >= all; });
   }
   nlohmann::json Report() const {
     const std::lock_guard<std::mutex> lock(mutex_);
@@ -166,10 +169,7 @@ class Load {
 
   void End() {
     for (const auto& client : clients_) client->Cancel();
-    // Those that are cancelled end; their reactors must outlive that.
-    while (!options_.silent && tally_.Report()["ended"] < clients_.size()) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    }
+    tally_.AwaitEnds(static_cast<int>(clients_.size()));  // Their reactors must outlive that.
   }
 
  private:

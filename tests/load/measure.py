@@ -34,6 +34,7 @@ CONFIGURATION = """
 address = "127.0.0.1:{port}"
 certificate = "{tls}/server.pem"
 private_key = "{tls}/server.key"
+{data}
 [admin]
 address = "127.0.0.1:{admin}"
 [identities]
@@ -143,6 +144,7 @@ def measure(options, folder):
         configuration.write(CONFIGURATION.format(
             port=port, admin=admin, tls=tls, pending=pending, dimension=options.dimension,
             clients=options.clients,
+            data=f'data_directory = "{folder}/data"' if options.durable else "",
             max_connections=options.connections + options.clients + 100,
             graph="complete" if options.clients <= 100 else "harary"))
     log = open(f"{folder}/aggregator.log", "w")
@@ -237,6 +239,7 @@ def parse():
     parser.add_argument("--sessions", type=int, default=1)
     parser.add_argument("--pending-upload-bytes", type=int, default=0,
                         help="0: room for all clients' uploads at once")
+    parser.add_argument("--durable", action="store_true", help="sessions outlive the aggregator")
     parser.add_argument("--rest-seconds", type=float, default=10)
     parser.add_argument("--check", action="store_true")
     return parser.parse_args()

@@ -234,7 +234,9 @@ class RandomSession {
       EXPECT_EQ(Stored<FreezeSurvivors>()->survivors, survivors);
       EXPECT_EQ(Stored<FreezeSurvivors>()->checkpoint, checkpoint_.generation);
     }
-    if (message.has_result()) EXPECT_TRUE(ended());
+    if (message.has_result()) {
+      EXPECT_TRUE(ended());
+    }
   }
 
   template <class T>

@@ -181,6 +181,9 @@ struct ParticipantProtocol::State {
   void On(UploadRefused event) {
     // Once the survivors are known the input is in the sum, whatever a straggling call says.
     if (!std::holds_alternative<AwaitingSurvivors>(phase)) return;
+    // The phase is over. The stream says what that means: dropped, aborted, or, where an earlier
+    // attempt was counted and its receipt lost, in the sum.
+    if (event.reason == v1::REASON_LATE) return;
     const absl::Status status =
         MakeError(absl::StatusCode::kAborted, event.reason,
                   absl::StrCat("the aggregator refused the upload: ", event.detail));

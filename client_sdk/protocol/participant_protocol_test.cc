@@ -335,10 +335,20 @@ TEST_F(ParticipantProtocolTest, AReceiptForOtherBytesIsRefused) {
 TEST_F(ParticipantProtocolTest, ARefusedUploadEnds) {
   conversation_.DeliverShares(conversation_.Everybody());
   const Effects effects =
-      conversation_.Step(0, UploadRefused{v1::REASON_LATE, "the phase has closed"});
-  EXPECT_EQ(Find<Send>(effects).message.withdraw().reason(), v1::REASON_LATE);
-  EXPECT_EQ(Find<Finished>(effects).reason, v1::REASON_LATE);
+      conversation_.Step(0, UploadRefused{v1::REASON_BAD_UPLOAD, "another digest"});
+  EXPECT_EQ(Find<Send>(effects).message.withdraw().reason(), v1::REASON_BAD_UPLOAD);
+  EXPECT_EQ(Find<Finished>(effects).reason, v1::REASON_BAD_UPLOAD);
   EXPECT_EQ(Find<Finished>(effects).status.code(), absl::StatusCode::kAborted);
+}
+
+// The phase has closed with an earlier attempt, whose receipt was lost, or without this client.
+TEST_F(ParticipantProtocolTest, AnUploadThatIsLateWaitsForTheStream) {
+  conversation_.DeliverShares(conversation_.Everybody());
+  EXPECT_TRUE(
+      conversation_.Step(0, UploadRefused{v1::REASON_LATE, "the phase has closed"}).empty());
+  EXPECT_FALSE(conversation_.client(0).finished());
+  EXPECT_THAT(conversation_.Tell(0, Refusal(v1::Refused::SCOPE_CLIENT, v1::REASON_NO_ANSWER)),
+              EndsAborted(v1::REASON_NO_ANSWER));
 }
 
 // The survivor set can overtake the receipt, which then says nothing new.

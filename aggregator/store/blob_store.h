@@ -27,8 +27,7 @@ struct BlobName {
 };
 
 // Thread-safe. With OK the blob is durable: written beside, fsynced, renamed, its directory
-// fsynced. Every blob carries a checksum of itself and its name; what does not fit is DATA_LOSS, as
-// if it were not there at all for LatestCheckpoint.
+// fsynced. Every blob carries a checksum of itself and its name; what does not fit is DATA_LOSS.
 class BlobStore {
  public:
   using Done = std::function<void(absl::Status)>;
@@ -42,7 +41,8 @@ class BlobStore {
 
   // Block; for the start of the process, and for results.
   virtual absl::StatusOr<std::string> Read(const BlobName& name) = 0;
-  // The greatest generation of the session's checkpoints that can be read whole; nullopt: none.
+  // That of the greatest generation; nullopt: none. If it is damaged, DATA_LOSS, though there may be
+  // an earlier one: receipts were given for what this one holds.
   struct Checkpoint {
     uint64_t generation;
     std::string bytes;

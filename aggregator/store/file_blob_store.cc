@@ -126,17 +126,16 @@ absl::StatusOr<std::string> FileBlobStore::Read(const BlobName& name) { return R
 
 absl::StatusOr<std::optional<BlobStore::Checkpoint>> FileBlobStore::LatestCheckpoint(
     const std::string& session_id) {
-  std::vector<uint64_t> generations;
+  std::optional<uint64_t> latest;
   uint64_t generation = 0;
   for (const std::string& name : NamesIn(DirectoryOf(session_id))) {
-    if (ParseCheckpointName(name, generation)) generations.push_back(generation);
+    if (!ParseCheckpointName(name, generation)) continue;
+    latest = std::max(latest.value_or(0), generation);
   }
-  std::sort(generations.rbegin(), generations.rend());
-  for (const uint64_t candidate : generations) {
-    absl::StatusOr<std::string> bytes = ReadTimed({session_id, BlobKind::kCheckpoint, candidate});
-    if (bytes.ok()) return Checkpoint{candidate, *std::move(bytes)};
-  }
-  return std::nullopt;
+  if (!latest.has_value()) return std::nullopt;
+  absl::StatusOr<std::string> bytes = ReadTimed({session_id, BlobKind::kCheckpoint, *latest});
+  if (!bytes.ok()) return bytes.status();
+  return Checkpoint{*latest, *std::move(bytes)};
 }
 
 void FileBlobStore::RemoveCheckpointsBefore(const std::string& session_id, uint64_t generation) {

@@ -114,7 +114,10 @@ void AggregatorProcess::After(uint64_t delay, std::function<void()> work) {
 
 // As SessionRuntime::Resume and Offer.
 void AggregatorProcess::Connect(uint32_t client, uint64_t connection, Hello hello) {
-  connections_[client] = connection;
+  // The newest is served, by when they were opened.
+  uint64_t& newest = connections_[client];
+  if (newest > connection) return;
+  newest = connection;
   const crypto::IdentityPublicKey& identity = IdentityOf(client).public_key();
   if (hello.resumes && session_->protocol().HasSeat(identity)) {
     return Step(aggregator::Event(aggregator::ClientResumed{identity, hello.last_outcome}));

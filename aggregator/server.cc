@@ -10,6 +10,7 @@
 
 #include "absl/time/clock.h"
 #include "aggregator/config/task_rules.h"
+#include "aggregator/runtime/memory_guard.h"
 #include "crypto/primitives/random.h"
 #include "proto/limits.h"
 
@@ -52,7 +53,8 @@ absl::StatusOr<std::vector<v1::Task>> CheckTasks(const AggregatorOptions& option
 // In the order in which they depend on each other: the last one goes first.
 struct AggregatorServer::State {
   State(ServerOptions options, size_t threads)
-      : recorder(options.recorder != nullptr ? *options.recorder : null_recorder),
+      : stores(options.aggregator.storage.sessions != nullptr),
+        recorder(options.recorder != nullptr ? *options.recorder : null_recorder),
         executors(threads),
         context{std::make_shared<Aggregator>(std::move(options.aggregator), executors, recorder),
                 executors,
@@ -72,21 +74,21 @@ struct AggregatorServer::State {
             std::move(options.memory), recorder,
             [aggregator = context.aggregator](Pressure pressure, uint64_t excess_bytes) {
               aggregator->SetPressure(pressure, excess_bytes);
-            })) {
-    memory->Start(executors.control());
-  }
+            })) {}
 
   bool BecomesIdle(absl::Duration time);
-  void AbortAll() {
-    context.aggregator->AbortAll(v1::REASON_SHUTDOWN, "the aggregator is shutting down");
-  }
+  void EndSessions();
+  void Shutdown();
 
+  const bool stores;  // Sessions outlive the process.
   metrics::NullRecorder null_recorder;
   metrics::Recorder& recorder;
   Executors executors;
   ServiceContext context;
   std::shared_ptr<MemoryGuard> memory;
   std::unique_ptr<GrpcServer> grpc;
+  Aggregator::Recovered recovered;
+  bool ended = false;
   bool down = false;
 };
 
@@ -100,8 +102,16 @@ absl::StatusOr<std::unique_ptr<AggregatorServer>> AggregatorServer::Start(Server
   const ListenOptions participants = options.participants;
   const std::optional<ListenOptions> operators = options.operators;
   auto state = std::make_unique<State>(std::move(options), threads);
+  const auto failed = [&](const absl::Status& status) {
+    state->Shutdown();
+    return status;
+  };
+  const auto recovered = state->context.aggregator->Recover();
+  if (!recovered.ok()) return failed(recovered.status());
+  state->recovered = *recovered;
+  state->memory->Start(state->executors.control());
   auto grpc = GrpcServer::Start(participants, operators, state->context);
-  if (!grpc.ok()) return grpc.status();
+  if (!grpc.ok()) return failed(grpc.status());
   state->grpc = *std::move(grpc);
   return std::unique_ptr<AggregatorServer>(new AggregatorServer(std::move(state)));
 }
@@ -131,23 +141,35 @@ bool AggregatorServer::State::BecomesIdle(absl::Duration time) {
   return when_idle.wait_for(absl::ToChronoMilliseconds(time)) == std::future_status::ready;
 }
 
+// Those that have not ended by themselves: once. Nothing is asked of the storage any more then.
+void AggregatorServer::State::EndSessions() {
+  if (std::exchange(ended, true)) return;
+  if (stores) {
+    const auto stopped = std::make_shared<std::promise<void>>();
+    context.aggregator->Stop([stopped] { stopped->set_value(); });
+    return stopped->get_future().wait();
+  }
+  context.aggregator->AbortAll(v1::REASON_SHUTDOWN, "the aggregator is shutting down");
+  BecomesIdle(kAbortTime);
+}
+
+void AggregatorServer::State::Shutdown() {
+  if (std::exchange(down, true)) return;
+  EndSessions();
+  memory->Stop();
+  if (grpc != nullptr) grpc->Shutdown(kLastCalls);
+  executors.Join();
+}
+
+const Aggregator::Recovered& AggregatorServer::recovered() const { return state_->recovered; }
+
 void AggregatorServer::Drain(absl::Duration grace) {
   state_->grpc->SetServing(false);
-  if (!state_->BecomesIdle(grace)) {
-    state_->AbortAll();
-    state_->BecomesIdle(kAbortTime);
-  }
+  if (!state_->BecomesIdle(grace)) state_->EndSessions();
   const absl::Time leave_by = absl::Now() + kLeaveTime;
   while (connections() > 0 && absl::Now() < leave_by) absl::SleepFor(absl::Milliseconds(10));
 }
 
-void AggregatorServer::Shutdown() {
-  if (std::exchange(state_->down, true)) return;
-  state_->AbortAll();
-  state_->BecomesIdle(kAbortTime);
-  state_->grpc->Shutdown(kLastCalls);
-  state_->memory->Stop();
-  state_->executors.Join();
-}
+void AggregatorServer::Shutdown() { state_->Shutdown(); }
 
 }  // namespace veilsum::aggregator

@@ -37,11 +37,16 @@ struct ServerOptions {
 // Drain and Shutdown: from one thread. The rest is thread-safe.
 class AggregatorServer {
  public:
-  // Serves at once. INVALID_ARGUMENT: a task that CheckTask (task_rules.h) refuses, or that
-  // does not fit the budgets (CheckFits); certificates that are none. UNAVAILABLE: cannot listen.
+  // With a storage (AggregatorOptions), takes up what is stored first; then serves at once.
+  // INVALID_ARGUMENT: a task that CheckTask (task_rules.h) refuses, or that does not fit the
+  // budgets (CheckFits); certificates that are none. UNAVAILABLE: cannot listen. Those of the
+  // storage.
   static absl::StatusOr<std::unique_ptr<AggregatorServer>> Start(ServerOptions options);
   // Shuts down at once.
   ~AggregatorServer();
+
+  // What was stored.
+  const Aggregator::Recovered& recovered() const;
 
   struct Ports {
     int participants = 0;
@@ -50,10 +55,13 @@ class AggregatorServer {
   Ports ports() const;
 
   // No new sessions and clients, and "not serving" to health checks. Sessions that run have `grace`
-  // to end before they are aborted (REASON_SHUTDOWN), and their clients a moment to fetch what they
-  // are owed. Blocks until then, at most grace + 10 s.
+  // to end, and their clients a moment to fetch what they are owed. Those that have not ended then
+  // stay stored and go on in the next process; without a storage they are aborted
+  // (REASON_SHUTDOWN). Blocks until then, at most grace + 10 s.
   void Drain(absl::Duration grace);
-  // Aborts what runs and ends everything. Blocks for a few seconds at most.
+  // Ends everything: what runs stops where it is, and is aborted without a storage. The storage has
+  // then been given all that was asked of it, and is closed unless others hold it. Blocks for a few
+  // seconds at most, apart from that.
   void Shutdown();
 
   // As GrpcServer::ReplaceTls. Not once Shutdown was called.

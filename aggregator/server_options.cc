@@ -7,6 +7,7 @@
 
 #include "aggregator/config/identity_root.h"
 #include "aggregator/files.h"
+#include "aggregator/runtime/memory_guard.h"
 
 namespace veilsum::aggregator {
 namespace {

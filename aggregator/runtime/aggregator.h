@@ -7,12 +7,14 @@
 #define VEILSUM_AGGREGATOR_RUNTIME_AGGREGATOR_H_
 
 #include <asio/steady_timer.hpp>
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <functional>
 #include <list>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -41,6 +43,7 @@ struct AggregatorOptions {
   uint64_t accumulator_bytes = uint64_t{4} << 30;
   uint64_t max_sessions = 64;  // At the same time.
   uint64_t kept_results = 16;  // Ended sessions whose sums and seats are kept.
+  Storage storage;             // Null in both: everything is in memory and ends with the process.
   // Writes unpredictable bytes; called on one thread at a time.
   std::function<void(absl::Span<uint8_t>)> random;
 };
@@ -57,6 +60,18 @@ using Answer = std::function<void(absl::StatusOr<T>)>;
 class Aggregator : public std::enable_shared_from_this<Aggregator> {
  public:
   Aggregator(AggregatorOptions options, Executors& executors, metrics::Recorder& recorder);
+
+  // ---- The start ----
+
+  struct Recovered {
+    uint64_t tasks = 0;    // That operators had created.
+    uint64_t running = 0;  // Sessions that go on.
+    uint64_t ended = 0;
+    uint64_t lost = 0;  // What was stored of them is damaged: they have ended, with an error.
+  };
+  // With a storage: once, before all that follows. Blocks until what is stored was read. The error
+  // is one of the storage as a whole.
+  absl::StatusOr<Recovered> Recover();
 
   // ---- Participants ----
 
@@ -102,6 +117,9 @@ class Aggregator : public std::enable_shared_from_this<Aggregator> {
   // No new sessions, no new clients. `idle` is called once no session runs any more.
   void Drain(std::function<void()> idle);
   void AbortAll(v1::Reason reason, std::string detail);
+  // With a storage, instead of AbortAll: sessions stop where they are, clients are told to come
+  // back. `stopped` is called when the storage has all that was asked of it and is closed.
+  void Stop(std::function<void()> stopped);
 
  private:
   struct SessionEntry {
@@ -115,7 +133,10 @@ class Aggregator : public std::enable_shared_from_this<Aggregator> {
   struct TaskEntry {
     v1::Task task;
     std::shared_ptr<SessionRuntime> open;  // The session that takes clients, if one does.
-    uint64_t running = 0;
+    bool opening = false;                  // There will be one once it is stored.
+    uint64_t running = 0;                  // With the one that is opening.
+    // Not configured any more: goes with the last of its sessions.
+    bool orphan = false;
   };
 
   struct ConnectionEntry {
@@ -134,12 +155,34 @@ class Aggregator : public std::enable_shared_from_this<Aggregator> {
   // A session that still answers clients.
   absl::StatusOr<std::shared_ptr<SessionRuntime>> FindLiveSession(const std::string& session_id);
 
-  absl::StatusOr<std::shared_ptr<SessionRuntime>> Open(TaskEntry& task, std::string model_hash);
+  absl::Status CheckRoom(const TaskEntry& task) const;
+  // Answers at once, or when the session is stored.
+  void Open(TaskEntry& task, std::string model_hash,
+            Answer<std::shared_ptr<SessionRuntime>> answer);
+  void Opened(const std::shared_ptr<SessionRuntime>& session, const absl::Status& stored,
+              const Answer<std::shared_ptr<SessionRuntime>>& answer);
+  SessionListener ListenerOf(const std::string& session_id);
+  void Reserve(TaskEntry& task, const v1::Task& session_task);
+  void Release(const v1::Task& session_task);
   void OpenOnDemand(TaskEntry& task);
   void OpenForThoseWhoWait();
   void RosterClosed(const std::string& session_id);
   void SessionFinished(const std::string& session_id);
   void ForgetOldSessions();
+
+  absl::StatusOr<Recovered> RecoverAll();
+  absl::StatusOr<uint64_t> RecoverTasks();
+  void RecoverSession(const SessionSummary& summary, Recovered& recovered);
+  absl::StatusOr<std::shared_ptr<SessionRuntime>> RestoreSession(const SessionSummary& summary,
+                                                                 Claim& claim);
+  void GoOn(const std::shared_ptr<SessionRuntime>& session);
+  SessionSnapshot ReportOf(const SessionSummary& summary, const Claim& claim,
+                           const SessionSnapshot& replayed);
+  SessionSnapshot ReportLost(const SessionSummary& summary, const Claim& claim,
+                             const absl::Status& why);
+  std::unique_ptr<SessionStorage> StorageFor(Claim claim);
+  absl::Status CheckKeepsUp() const;
+  void AddCreated(const v1::Task& task, const absl::Status& stored, const Answer<v1::Task>& answer);
 
   ConnectionEntry* Find(const ConnectionPtr& connection);
   absl::Status Admit(const IdentityPublicKey& identity, const v1::Hello& hello);
@@ -152,9 +195,11 @@ class Aggregator : public std::enable_shared_from_this<Aggregator> {
   void TellToWait(ConnectionEntry& entry, absl::string_view detail);
   static void Refuse(const ConnectionPtr& connection, const absl::Status& why);
 
-  const AggregatorOptions options_;
+  const AggregatorOptions options_;  // Without the storage.
   const SessionServices services_;
   Strand strand_;
+  Storage storage_;
+  const bool stores_;
   std::map<std::string, TaskEntry> tasks_;
   SessionList session_list_;
   std::map<std::string, SessionList::iterator> sessions_;
@@ -162,8 +207,10 @@ class Aggregator : public std::enable_shared_from_this<Aggregator> {
   std::map<ClientKey, ConnectionPtr> newest_;
   uint64_t running_ = 0;
   uint64_t accumulator_bytes_ = 0;  // Of the running sessions.
+  std::set<std::string> creating_;  // Tasks that are being stored.
   Pressure pressure_ = Pressure::kNone;
   bool draining_ = false;
+  bool stopped_ = false;
   std::function<void()> idle_;
 };
 

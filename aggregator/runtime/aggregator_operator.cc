@@ -22,20 +22,37 @@ void Aggregator::CreateTask(v1::Task task, Answer<v1::Task> answer) {
     const absl::StatusOr<v1::Task> checked = CheckTask(task);
     if (!checked.ok()) return answer(checked.status());
     if (absl::Status fits = CheckFits(*checked, options_); !fits.ok()) return answer(fits);
-    Post([this, task = *checked, answer] {
-      if (tasks_.count(task.task_id()) != 0) {
+    Post([this, self, task = *checked, answer] {
+      if (tasks_.count(task.task_id()) + creating_.count(task.task_id()) != 0) {
         return answer(StatusFor(v1::REASON_ALREADY_EXISTS,
                                 absl::StrCat("there is a task \"", task.task_id(), "\" already")));
       }
-      if (tasks_.size() >= limits::kMaxTasks) {
+      if (tasks_.size() + creating_.size() >= limits::kMaxTasks) {
         return answer(StatusFor(v1::REASON_OVERLOADED,
                                 absl::StrCat("there are ", tasks_.size(), " tasks already")));
       }
-      AddTask(task);
-      spdlog::info("task {}: created", task.task_id());
-      answer(tasks_.at(task.task_id()).task);
+      if (absl::Status keeps_up = CheckKeepsUp(); !keeps_up.ok()) return answer(keeps_up);
+      if (storage_.sessions == nullptr) {
+        if (!stopped_) return AddCreated(task, absl::OkStatus(), answer);
+        return answer(StatusFor(v1::REASON_SHUTDOWN, "the aggregator is starting again"));
+      }
+      creating_.insert(task.task_id());
+      storage_.sessions->PutTask(
+          {task.task_id(), task.SerializeAsString()},
+          HeldOpen(services_.executors, [self, task, answer](const absl::Status& status) {
+            self->Post([self, task, status, answer] { self->AddCreated(task, status, answer); });
+          }));
     });
   });
+}
+
+void Aggregator::AddCreated(const v1::Task& task, const absl::Status& stored,
+                            const Answer<v1::Task>& answer) {
+  creating_.erase(task.task_id());
+  if (!stored.ok()) return answer(stored);
+  AddTask(task);
+  spdlog::info("task {}: created", task.task_id());
+  answer(tasks_.at(task.task_id()).task);
 }
 
 void Aggregator::GetTask(std::string task_id, Answer<v1::Task> answer) {
@@ -70,9 +87,16 @@ void Aggregator::StartSession(v1::StartSessionRequest request, Answer<v1::Sessio
           absl::StrCat("session ", ShortId((*task)->open->session_id()),
                        "… of this task still takes clients; start the next one after that")));
     }
-    const auto session = Open(**task, request.model_hash());
-    if (!session.ok()) return answer(session.status());
-    answer(*(*session)->snapshot());
+    if ((*task)->opening) {
+      return answer(StatusFor(v1::REASON_ALREADY_EXISTS,
+                              "a session of this task is being opened; start the next one after "
+                              "that"));
+    }
+    Open(**task, request.model_hash(),
+         [answer](const absl::StatusOr<std::shared_ptr<SessionRuntime>>& session) {
+           if (!session.ok()) return answer(session.status());
+           answer(*(*session)->snapshot());
+         });
   });
 }
 
@@ -112,13 +136,10 @@ void Aggregator::AbortSession(v1::AbortSessionRequest request, Answer<v1::Sessio
     }
     std::string detail(CutText(request.detail(), limits::kMaxDetailBytes));
     if (detail.empty()) detail = "aborted by the operator";
-    const std::shared_ptr<SessionRuntime> session = (*entry)->runtime;
-    session->Abort(v1::REASON_ABORTED_BY_OPERATOR, std::move(detail));
-    // The first snapshot after the abort is that of the ended session.
-    session->Watch([answer](const SessionSnapshot& snapshot) {
-      answer(*snapshot);
-      return false;
-    });
+    (*entry)->runtime->Abort(v1::REASON_ABORTED_BY_OPERATOR, std::move(detail),
+                             [answer](const absl::StatusOr<SessionSnapshot>& last) {
+                               last.ok() ? answer(**last) : answer(last.status());
+                             });
   });
 }
 

@@ -31,6 +31,12 @@ absl::Status Aggregator::Admit(const IdentityPublicKey& identity, const v1::Hell
                      "this identity may not take part; the operator can add its public key to the "
                      "roster of identities");
   }
+  if (stopped_) {
+    return StatusFor(v1::REASON_SHUTDOWN, "the aggregator is starting again; come back shortly");
+  }
+  if (absl::Status keeps_up = CheckKeepsUp(); !keeps_up.ok()) return keeps_up;
+  // The session of a client that is back may be of a task that is not configured any more.
+  if (!hello.session_id().empty()) return absl::OkStatus();
   if (const auto task = FindTask(hello.task_id()); !task.ok()) return task.status();
   if (draining_ && hello.session_id().empty()) {
     services_.recorder.OverloadRejection(metrics::Overload::kDraining);
@@ -124,8 +130,9 @@ void Aggregator::NotOffered(const ConnectionPtr& connection, const absl::Status&
   }
   // Full, closed meanwhile, or the client sits in it and has lost its keys: the next one will do.
   entry->session.reset();
-  TaskEntry& task = tasks_.at(entry->task_id);
-  if (task.running == 0) OpenOnDemand(task);
+  const auto task = FindTask(entry->task_id);
+  if (!task.ok()) return Refuse(connection, task.status());
+  if ((*task)->running == 0) OpenOnDemand(**task);
   if (entry->session == nullptr) {
     TellToWait(*entry, absl::StrCat("waiting for the next session: ", why.message()));
   }

@@ -22,6 +22,9 @@ constexpr size_t kProgressMessagesPerSecond = 2'000;
 // Of a session, one by one; then only their number, once a phase.
 constexpr uint64_t kLoggedRefusals = 20;
 
+// Of a phase that goes on after a restart, at least.
+constexpr std::chrono::milliseconds kTimeToComeBack{10'000};
+
 double Seconds(uint64_t milliseconds) { return static_cast<double>(milliseconds) / 1e3; }
 
 v1::ServerMessage AnswerTo(const Reply& reply) {
@@ -43,9 +46,10 @@ std::string SessionRuntime::Label() const {
   return absl::StrCat("session ", ShortId(session_id_), " of task ", task_.task_id());
 }
 
-void SessionRuntime::CarryOut(Effects effects) {
-  for (Effect& effect : effects) {
-    std::visit([this](auto& one) { CarryOut(one); }, effect);
+void SessionRuntime::CarryOut(Actions actions) {
+  for (Action& action : actions) {
+    if (lost_) break;
+    std::visit([this](auto& one) { CarryOut(one); }, action);
   }
   encoded_.clear();
   for (const IdentityPublicKey& identity : std::exchange(leaving_, {})) {
@@ -56,17 +60,17 @@ void SessionRuntime::CarryOut(Effects effects) {
   }
 }
 
+void SessionRuntime::CarryOut(Effect& effect) {
+  std::visit([this](auto& one) { CarryOut(one); }, effect);
+}
+
 void SessionRuntime::CarryOut(Reply& reply) {
-  const bool opening = reply.answers == Answers::kUploadOpened && opening_ == reply.to &&
-                       !opening_reply_.has_value();
   // One upload is one message: its opening only counts when it is the end of it.
-  if (!opening || reply.result != MessageResult::kAccepted) {
+  if (reply.answers != Answers::kUploadOpened || reply.result != MessageResult::kAccepted) {
     services_.recorder.Message(RoundOf(reply.phase), MetricOf(reply.result));
   }
-  if (opening) {
-    opening_reply_ = std::move(reply);
-  } else if (reply.answers != Answers::kMessage) {
-    AnswerUpload(reply);
+  if (reply.answers != Answers::kMessage) {
+    uploads_.Answer(reply);
   } else if (!reply.dropped) {  // Else a refusal follows that says more.
     SendTo(reply.to, AnswerTo(reply));
   }
@@ -83,26 +87,36 @@ void SessionRuntime::CarryOut(Send& send) {
 
 void SessionRuntime::CarryOut(PhaseStarted& effect) {
   const v1::PhasePolicy& policy = PolicyOf(task_, effect.phase);
-  const v1::Round before =
-      view_.present().phases().empty() ? v1::ROUND_UNSPECIFIED : RoundOf(phase_);
   phase_ = effect.phase;
-  services_.recorder.PhaseStarted(RoundOf(phase_), before, Seconds(policy.deadline_ms()));
-  view_.Apply(effect, protocol_.shape());
-  if (phase_ == Phase::kMaskedInputCollection) {
-    sum_->Begin(task_.vector());
+  services_.recorder.PhaseStarted(RoundOf(phase_), std::exchange(counted_phase_, RoundOf(phase_)),
+                                  Seconds(policy.deadline_ms()));
+  if (restored_phase_.has_value()) {
+    // It goes on. Its clients need some time to come back, however long ago it began.
+    const auto passed = Clock::now() - *std::exchange(restored_phase_, std::nullopt);
+    return StartTimers(policy, std::max<Clock::duration>(passed, Clock::duration::zero()));
   }
-  StartTimer(least_timer_, policy.least_ms(), LeastTimePassed{phase_});
-  StartTimer(deadline_timer_, policy.deadline_ms(), DeadlinePassed{phase_});
+  view_.Apply(effect, session_.protocol().shape());
+  if (phase_ == Phase::kMaskedInputCollection) sum_->Begin(task_.vector());
+  StartTimers(policy, Clock::duration::zero());
   view_.Publish();
 }
 
 // The timers of an earlier phase end here, too.
-void SessionRuntime::StartTimer(asio::steady_timer& timer, uint64_t milliseconds, Event event) {
-  timer.expires_after(std::chrono::milliseconds(milliseconds));
-  timer.async_wait([weak = weak_from_this(), event = std::move(event)](std::error_code error) {
-    const auto self = weak.lock();
-    if (!error && self != nullptr && !self->finished_) self->Step(event);
-  });
+void SessionRuntime::StartTimers(const v1::PhasePolicy& policy, Clock::duration passed) {
+  const std::chrono::milliseconds least(policy.least_ms());
+  const std::chrono::milliseconds deadline(policy.deadline_ms());
+  StartTimer(least_timer_, std::max(Clock::duration::zero(), least - passed),
+             LeastTimePassed{phase_});
+  StartTimer(deadline_timer_,
+             std::max<Clock::duration>(deadline - passed, std::min(deadline, kTimeToComeBack)),
+             DeadlinePassed{phase_});
+}
+
+void SessionRuntime::CancelTimers() {
+  for (asio::steady_timer* timer :
+       {&least_timer_, &deadline_timer_, &progress_timer_, &checkpoint_timer_, &result_timer_}) {
+    timer->cancel();
+  }
 }
 
 void SessionRuntime::CarryOut(PhaseClosed& effect) {
@@ -110,7 +124,7 @@ void SessionRuntime::CarryOut(PhaseClosed& effect) {
   services_.recorder.PhaseClosed(RoundOf(effect.phase), Seconds(took_ms), effect.answered);
   view_.Apply(effect);
   SendProgress();
-  const SessionProtocol::Shape shape = protocol_.shape();
+  const SessionProtocol::Shape shape = session_.protocol().shape();
   spdlog::info("{}: {} of {} {}, {} dropped{}, {:.2f} s", Label(), effect.answered,
                view_.present().expected(), std::string(AnswersOf(effect.phase)),
                view_.present().dropouts_size(),
@@ -187,12 +201,13 @@ void SessionRuntime::LogRefusals() {
 
 void SessionRuntime::CarryOut(Fold& effect) {
   std::shared_ptr<TakenUpload> upload = services_.uploads->Take({session_id_, effect.from});
+  const Digest digest = uploads_.BeginFold(effect.from);
   const auto finished = [self = shared_from_this(), from = effect.from](absl::Status status) {
-    self->Post([self, from, status] { self->Step(FoldFinished{from, status}); });
+    self->Post([self, from, status] { self->Step(Folded{from, status}); });
   };
   if (upload == nullptr) return finished(absl::InternalError("the upload is gone"));
   services_.recorder.UploadReceived(upload->bytes().size());
-  sum_->Fold(std::move(upload), finished);
+  sum_->Fold(std::move(upload), {effect.from, digest}, finished);
 }
 
 void SessionRuntime::CarryOut(DiscardUpload& effect) {
@@ -204,24 +219,19 @@ void SessionRuntime::CarryOut(Unmask& effect) {
   sum_->Unmask(effect.plan,
                [self = shared_from_this()](absl::StatusOr<UnmaskOutcome> outcome, PackedSum sum) {
                  self->Post([self, outcome = std::move(outcome), sum = std::move(sum)] {
-                   if (outcome.ok() && !self->finished_) {
-                     self->result_ = sum;
-                     self->view_.Apply(*outcome);
-                   }
-                   self->Step(UnmaskFinished{outcome});
+                   if (self->lost_ || self->finished_) return;
+                   if (!outcome.ok()) return self->Step(UnmaskFinished{outcome});
+                   self->StoreResult(*outcome, sum);
                  });
                });
 }
 
 void SessionRuntime::CarryOut(Finished& effect) {
   finished_ = true;
-  const v1::Round present = RoundOf(phase_);
   const bool completed = effect.reason == v1::REASON_UNSPECIFIED;
-  least_timer_.cancel();
-  deadline_timer_.cancel();
-  progress_timer_.cancel();
+  CancelTimers();
   view_.Apply(effect);
-  services_.recorder.SessionFinished(effect.reason, present, Seconds(view_.ElapsedMs()));
+  services_.recorder.SessionFinished(effect.reason, counted_phase_, Seconds(view_.ElapsedMs()));
   services_.uploads->DiscardSession(session_id_,
                                     StatusFor(v1::REASON_LATE, "the session has ended"));
   sum_->End();
@@ -230,77 +240,18 @@ void SessionRuntime::CarryOut(Finished& effect) {
     spdlog::info("{}: completed, {} inputs in the sum, {:.2f} s", Label(), effect.included.size(),
                  Seconds(view_.ElapsedMs()));
   } else {
-    result_.reset();
+    result_.Drop();
     spdlog::warn("{}: aborted, {}: {}", Label(), v1::Reason_Name(effect.reason), effect.detail);
     RefuseWithoutSeat(v1::Refused::SCOPE_SESSION, effect.reason, effect.detail);
   }
   for (const auto& [identity, connection] : connections_) leaving_.push_back(identity);
   // The owner knows before those who watch do: their next request finds the session ended.
   view_.Store();
+  StoreEnd(completed);
   if (!roster_closed_) listener_.roster_closed();
   listener_.finished();
   view_.Tell();
-}
-
-// ---- Uploads ----
-
-void SessionRuntime::OpenUpload(v1::UploadOpen open, PendingUploads::CutOff cut_off,
-                                std::function<void(absl::StatusOr<UploadGrant>)> answer) {
-  Post([this, open = std::move(open), cut_off = std::move(cut_off), answer = std::move(answer)] {
-    const auto identity = IdentityPublicKey::Parse(crypto::AsBytes(open.identity()));
-    if (!identity.ok()) {
-      return answer(StatusFor(v1::REASON_MALFORMED,
-                              absl::StrCat("upload.open.identity: ", identity.status().message())));
-    }
-    opening_ = *identity;
-    Step(UploadOpened{*identity, open});
-    opening_.reset();
-    const std::optional<Reply> reply = std::exchange(opening_reply_, std::nullopt);
-    if (!reply.has_value()) {
-      return answer(StatusFor(v1::REASON_INTERNAL, "the upload was not answered"));
-    }
-    if (absl::Status refused = StatusOf(*reply); !refused.ok()) return answer(refused);
-    UploadGrant grant;
-    if (reply->upload_digest.has_value()) {
-      grant.receipt.set_digest(crypto::ToString(*reply->upload_digest));
-      grant.receipt.set_durability(v1::DURABILITY_IN_MEMORY);
-      return answer(std::move(grant));
-    }
-    auto writer = services_.uploads->Open({session_id_, *identity}, open.total_bytes(), cut_off);
-    if (!writer.ok()) return answer(writer.status());
-    grant.writer = *std::move(writer);
-    answer(std::move(grant));
-  });
-}
-
-void SessionRuntime::CloseUpload(const IdentityPublicKey& identity, const Digest& digest,
-                                 v1::UploadClose close,
-                                 std::function<void(absl::StatusOr<v1::UploadReceipt>)> answer) {
-  const auto last_byte = std::chrono::steady_clock::now();
-  Post([this, identity, digest, close = std::move(close), answer = std::move(answer), last_byte] {
-    waiting_for_receipt_[identity].push_back({last_byte, answer});
-    completing_ = identity;
-    Step(UploadCompleted{identity, digest, close});
-    completing_.reset();
-  });
-}
-
-void SessionRuntime::AnswerUpload(const Reply& reply) {
-  const auto found = waiting_for_receipt_.find(reply.to);
-  if (found == waiting_for_receipt_.end()) return;
-  std::deque<WaitingForReceipt>& waiting = found->second;
-  const bool newest = completing_ == reply.to;
-  const WaitingForReceipt one = newest ? std::move(waiting.back()) : std::move(waiting.front());
-  newest ? waiting.pop_back() : waiting.pop_front();
-  if (waiting.empty()) waiting_for_receipt_.erase(found);
-
-  if (absl::Status refused = StatusOf(reply); !refused.ok()) return one.answer(refused);
-  v1::UploadReceipt receipt;
-  if (reply.upload_digest.has_value()) receipt.set_digest(crypto::ToString(*reply.upload_digest));
-  receipt.set_durability(v1::DURABILITY_IN_MEMORY);
-  services_.recorder.UploadReceipt(
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - one.last_byte).count());
-  one.answer(std::move(receipt));
+  TellEnd();
 }
 
 }  // namespace veilsum::aggregator

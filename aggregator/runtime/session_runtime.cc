@@ -9,17 +9,15 @@
 #include "absl/strings/str_cat.h"
 #include "aggregator/runtime/body_size.h"
 #include "aggregator/runtime/names.h"
+#include "aggregator/runtime/session_options.h"
 #include "crypto/primitives/labels.h"
 #include "crypto/transcript/transcript.h"
 #include "proto/reason_status.h"
 #include "proto/validate.h"
+#include "spdlog/spdlog.h"
 
 namespace veilsum::aggregator {
 namespace {
-
-constexpr Phase kPhasesInOrder[] = {Phase::kAdvertiseKeys, Phase::kShareKeys,
-                                    Phase::kMaskedInputCollection, Phase::kConsistencyCheck,
-                                    Phase::kUnmasking};
 
 // Is the download request signed by the identity that it names?
 absl::Status CheckDownloadSignature(const v1::DownloadResultRequest& request,
@@ -34,37 +32,53 @@ absl::Status CheckDownloadSignature(const v1::DownloadResultRequest& request,
                    "download.signature: is not the identity's over this session's transcript");
 }
 
+// The round that a message answers; `present` for one that answers none. A refusal without a round
+// is one of the Hello: the client would leave.
+v1::Round RoundOf(const v1::ClientMessage& message, v1::Round present) {
+  switch (message.message_case()) {
+    case v1::ClientMessage::kAdvertiseKeys:
+      return v1::ROUND_ADVERTISE_KEYS;
+    case v1::ClientMessage::kShareKeys:
+      return v1::ROUND_SHARE_KEYS;
+    case v1::ClientMessage::kConsistencyCheck:
+      return v1::ROUND_CONSISTENCY_CHECK;
+    case v1::ClientMessage::kUnmasking:
+      return v1::ROUND_UNMASKING;
+    default:
+      return present;
+  }
+}
+
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<SessionRuntime>> SessionRuntime::Create(
-    const v1::Task& task, const v1::SessionHeader& header, SessionServices services) {
-  SessionOptions options;
-  options.header_bytes = header.SerializeAsString();
-  options.admits = services.admits;
-  options.enrolment = services.enrolment;
-  for (Phase phase : kPhasesInOrder) {
-    const double fraction = PolicyOf(task, phase).target_fraction();
-    // Absent in a task whose tier has no such phase.
-    if (fraction > 0) options.closing[static_cast<int>(phase)].target_fraction = fraction;
-  }
-  absl::StatusOr<SessionProtocol> protocol = SessionProtocol::Create(std::move(options));
-  if (!protocol.ok()) return protocol.status();
-  return std::shared_ptr<SessionRuntime>(
-      new SessionRuntime(task, *std::move(protocol), std::move(services)));
+    const v1::Task& task, const v1::SessionHeader& header, SessionServices services,
+    std::unique_ptr<SessionStorage> storage) {
+  absl::StatusOr<DurableSession> session = DurableSession::Create(
+      OptionsFor(task, header.SerializeAsString(), services.admits, services.enrolment),
+      storage == nullptr ? Durability::kInMemory : Durability::kCheckpoint);
+  if (!session.ok()) return session.status();
+  return std::shared_ptr<SessionRuntime>(new SessionRuntime(
+      task, *std::move(session), std::move(services), std::move(storage), Clock::now()));
 }
 
-SessionRuntime::SessionRuntime(const v1::Task& task, SessionProtocol protocol,
-                               SessionServices services)
+SessionRuntime::SessionRuntime(const v1::Task& task, DurableSession session,
+                               SessionServices services, std::unique_ptr<SessionStorage> storage,
+                               Clock::time_point started)
     : task_(task),
       services_(std::move(services)),
       strand_(services_.executors.NewControlStrand()),
-      protocol_(std::move(protocol)),
-      session_id_(protocol_.header().session_id()),
-      view_(protocol_.header()),
+      session_(std::move(session)),
+      session_id_(session_.protocol().header().session_id()),
+      view_(session_.protocol().header(), started),
       sum_(std::make_shared<SessionSum>(services_.executors, services_.recorder)),
+      storage_(std::move(storage)),
+      next_checkpoint_(Clock::now()),
       least_timer_(strand_),
       deadline_timer_(strand_),
-      progress_timer_(strand_) {}
+      progress_timer_(strand_),
+      checkpoint_timer_(strand_),
+      result_timer_(strand_) {}
 
 void SessionRuntime::Post(std::function<void()> work) {
   services_.recorder.QueueDepth(metrics::Queue::kSession, 1);
@@ -80,9 +94,48 @@ void SessionRuntime::Post(std::function<void()> work) {
 void SessionRuntime::Start(SessionListener listener) {
   Post([this, listener = std::move(listener)] {
     listener_ = listener;
-    services_.recorder.SessionStarted();
-    CarryOut(protocol_.Start());
+    if (lost_) return;
+    if (!finished_) services_.recorder.SessionStarted();
+    CarryOut(session_.Start());
   });
+}
+
+void SessionRuntime::Stop(std::function<void()> stopped) {
+  Post([this, stopped = std::move(stopped)] {
+    const absl::Status why = WhyLost();
+    if (storage_ != nullptr) storage_->Stop();
+    GiveUp(why);
+    CloseAll(why);
+    TellEnd();
+    stopped();
+  });
+}
+
+// Of all that is under way.
+void SessionRuntime::GiveUp(const absl::Status& why) {
+  lost_ = true;
+  CancelTimers();
+  uploads_.RefuseAll(why);
+  services_.uploads->DiscardSession(session_id_, why);
+  sum_->End();
+  for (auto& [batch, work] : std::exchange(once_stored_, {})) work();
+}
+
+// The store does not have what it should, or does not take it: the session must not go on, and
+// whoever is in it must hear so.
+void SessionRuntime::Lose(const absl::Status& why) {
+  if (lost_) return;
+  spdlog::error("{}: lost, the store failed it: {}", Label(), std::string(why.message()));
+  GiveUp(why);
+  if (finished_) return;
+  Finished finished;
+  finished.reason = v1::REASON_STORAGE_FAILED;
+  finished.detail = absl::StrCat("the aggregator's store failed the session: ", why.message());
+  CarryOut(finished);
+  const EncodedMessage refused = Encode(
+      RefusedMessage(v1::Refused::SCOPE_SESSION, StatusFor(finished.reason, finished.detail)));
+  for (const auto& [identity, connection] : connections_) connection->Send(refused);
+  CloseAll(absl::OkStatus());
 }
 
 // ---- Clients ----
@@ -100,7 +153,8 @@ bool SessionRuntime::IsAttached(const IdentityPublicKey& identity,
 void SessionRuntime::Offer(const IdentityPublicKey& identity, ConnectionPtr connection,
                            std::function<void(absl::Status)> refused) {
   Post([this, identity, connection = std::move(connection), refused = std::move(refused)] {
-    const auto offer = protocol_.OfferFor(identity);
+    if (lost_) return RefuseLost(connection);
+    const auto offer = session_.protocol().OfferFor(identity);
     if (!offer.ok()) return refused(offer.status());
     Attach(identity, connection);
     SendTo(identity, **offer);
@@ -109,52 +163,84 @@ void SessionRuntime::Offer(const IdentityPublicKey& identity, ConnectionPtr conn
 
 void SessionRuntime::Resume(const IdentityPublicKey& identity, ConnectionPtr connection,
                             v1::Outcome last_outcome) {
+  // What waits for the store is of an earlier time, when the client had another connection: it gets
+  // that again, in the right order.
   Post([this, identity, connection = std::move(connection), last_outcome] {
-    if (protocol_.HasSeat(identity)) {
-      Attach(identity, connection);
-      Step(ClientResumed{identity, last_outcome});
-      if (finished_) CloseAll();
-      return;
-    }
-    const auto offer = protocol_.OfferFor(identity);
-    if (!offer.ok()) {
-      connection->Send(Encode(RefusedMessage(v1::Refused::SCOPE_CLIENT, offer.status())));
-      connection->Close(absl::OkStatus());
-      return;
-    }
-    Attach(identity, connection);
-    if (last_outcome < v1::OUTCOME_OFFER) SendTo(identity, **offer);
+    OnceStored([this, self = shared_from_this(), identity, connection, last_outcome] {
+      ResumeNow(identity, connection, last_outcome);
+    });
   });
+}
+
+void SessionRuntime::ResumeNow(const IdentityPublicKey& identity, const ConnectionPtr& connection,
+                               v1::Outcome last_outcome) {
+  if (lost_) return RefuseLost(connection);
+  if (session_.protocol().HasSeat(identity)) {
+    Attach(identity, connection);
+    Step(ClientResumed{identity, last_outcome});
+    if (finished_) CloseAll(absl::OkStatus());
+    return;
+  }
+  const auto offer = session_.protocol().OfferFor(identity);
+  if (!offer.ok()) {
+    connection->Send(Encode(RefusedMessage(v1::Refused::SCOPE_CLIENT, offer.status())));
+    connection->Close(absl::OkStatus());
+    return;
+  }
+  Attach(identity, connection);
+  if (last_outcome < v1::OUTCOME_OFFER) SendTo(identity, **offer);
+}
+
+// Of a session that was lost, or stopped and is there again shortly.
+absl::Status SessionRuntime::WhyLost() const {
+  const v1::Session& session = view_.present();
+  if (session.state() != v1::SESSION_STATE_ABORTED) {
+    return StatusFor(v1::REASON_SHUTDOWN, "the aggregator is starting again; come back shortly");
+  }
+  return StatusFor(session.abort_reason(), session.abort_detail());
+}
+
+void SessionRuntime::RefuseLost(const ConnectionPtr& connection) {
+  const absl::Status why = WhyLost();
+  if (ReasonOf(why) == v1::REASON_SHUTDOWN) return connection->Close(why);
+  connection->Send(Encode(RefusedMessage(v1::Refused::SCOPE_SESSION, why)));
+  connection->Close(absl::OkStatus());
 }
 
 void SessionRuntime::Receive(const IdentityPublicKey& identity, ConnectionPtr connection,
                              v1::ClientMessage message, std::function<void()> done) {
   const auto shared = std::make_shared<v1::ClientMessage>(std::move(message));
   Post([this, identity, connection = std::move(connection), shared, done = std::move(done)] {
-    if (IsAttached(identity, connection)) {
-      std::optional<Event> event = EventFor(identity, *shared);
-      if (event.has_value()) Step(*std::move(event));
+    if (lost_ || !IsAttached(identity, connection)) return done();
+    if (absl::Status keeps_up = CheckKeepsUp(); !keeps_up.ok() && !shared->has_withdraw()) {
+      RefuseMessage(identity, RoundOf(*shared, RoundOf(phase_)), keeps_up);
+      return done();
     }
-    done();
+    std::optional<Event> event = EventFor(identity, *shared);
+    if (event.has_value()) Step(*std::move(event));
+    OnceStored(done);
   });
+}
+
+absl::Status SessionRuntime::CheckKeepsUp() const {
+  if (storage_ == nullptr) return absl::OkStatus();
+  absl::Status keeps_up = storage_->CheckKeepsUp();
+  if (!keeps_up.ok()) services_.recorder.OverloadRejection(metrics::Overload::kStore);
+  return keeps_up;
 }
 
 // Nothing, and a refusal, for what is no event.
 std::optional<Event> SessionRuntime::EventFor(const IdentityPublicKey& identity,
                                               v1::ClientMessage& message) {
   absl::Status refusal = StatusFor(v1::REASON_MALFORMED, "an empty message");
-  // A refusal without a round is one of the Hello: the client would leave.
-  v1::Round round = RoundOf(phase_);
   switch (message.message_case()) {
     case v1::ClientMessage::kAdvertiseKeys:
       return AdvertiseKeysReceived{identity, std::move(*message.mutable_advertise_keys())};
     case v1::ClientMessage::kShareKeys:
-      round = v1::ROUND_SHARE_KEYS;
       refusal = CheckBody(message.share_keys());
       if (!refusal.ok()) break;
       return ShareKeysReceived{identity, std::move(*message.mutable_share_keys())};
     case v1::ClientMessage::kUnmasking:
-      round = v1::ROUND_UNMASKING;
       refusal = CheckBody(message.unmasking());
       if (!refusal.ok()) break;
       return UnmaskingReceived{identity, std::move(*message.mutable_unmasking())};
@@ -170,18 +256,24 @@ std::optional<Event> SessionRuntime::EventFor(const IdentityPublicKey& identity,
     case v1::ClientMessage::MESSAGE_NOT_SET:
       break;
   }
+  const v1::Round round = RoundOf(message, RoundOf(phase_));
   services_.recorder.Message(round, ReasonOf(refusal) == v1::REASON_OVERSIZED
                                         ? metrics::MessageResult::kOversized
                                         : metrics::MessageResult::kMalformed);
+  RefuseMessage(identity, round, refusal);
+  return std::nullopt;
+}
+
+void SessionRuntime::RefuseMessage(const IdentityPublicKey& identity, v1::Round round,
+                                   const absl::Status& refusal) {
   v1::ServerMessage answer = RefusedMessage(v1::Refused::SCOPE_MESSAGE, refusal);
   answer.mutable_refused()->set_round(round);
   SendTo(identity, answer);
-  return std::nullopt;
 }
 
 // Before the roster is closed nobody parses a body.
 absl::Status SessionRuntime::CheckBody(const v1::SignedMessage& message) const {
-  const SessionProtocol::Shape shape = protocol_.shape();
+  const SessionProtocol::Shape shape = session_.protocol().shape();
   return shape.clients == 0 ? absl::OkStatus() : CheckBodySize(message.body(), shape.degree);
 }
 
@@ -201,14 +293,14 @@ void SessionRuntime::RefuseWithoutSeat(v1::Refused::Scope scope, v1::Reason reas
                                        const std::string& detail) {
   const EncodedMessage refused = Encode(RefusedMessage(scope, StatusFor(reason, detail)));
   for (const auto& [identity, connection] : connections_) {
-    if (protocol_.HasSeat(identity)) continue;
+    if (session_.protocol().HasSeat(identity)) continue;
     connection->Send(refused);
     leaving_.push_back(identity);
   }
 }
 
-void SessionRuntime::CloseAll() {
-  for (const auto& [identity, connection] : connections_) connection->Close(absl::OkStatus());
+void SessionRuntime::CloseAll(const absl::Status& status) {
+  for (const auto& [identity, connection] : connections_) connection->Close(status);
   connections_.clear();
 }
 
@@ -216,7 +308,7 @@ void SessionRuntime::CloseAll() {
 
 // OK when the sum is there and somebody else than `other_than` alone may have it.
 absl::Status SessionRuntime::CheckResult(v1::Audience other_than) const {
-  if (protocol_.header().audience() == other_than) {
+  if (session_.protocol().header().audience() == other_than) {
     return StatusFor(v1::REASON_NOT_FOR_YOU, "the session's audience does not include the caller");
   }
   if (!finished_) {
@@ -227,7 +319,7 @@ absl::Status SessionRuntime::CheckResult(v1::Audience other_than) const {
     return StatusFor(session.abort_reason(),
                      absl::StrCat("the session was aborted: ", session.abort_detail()));
   }
-  if (result_ == nullptr) {
+  if (!result_.there()) {
     return StatusFor(v1::REASON_UNKNOWN_SESSION,
                      "the sum is no longer kept: newer sessions took its place");
   }
@@ -241,7 +333,8 @@ void SessionRuntime::Download(v1::DownloadResultRequest request,
     if (!identity.ok()) {
       return answer(StatusFor(v1::REASON_MALFORMED, identity.status().message()));
     }
-    if (!protocol_.HasSeat(*identity) || protocol_.transcript() == nullptr) {
+    const Digest* transcript = session_.protocol().transcript();
+    if (!session_.protocol().HasSeat(*identity) || transcript == nullptr) {
       return answer(StatusFor(v1::REASON_NOT_A_MEMBER, "the client has no seat in the session"));
     }
     if (absl::Status there = CheckResult(v1::AUDIENCE_OPERATOR); !there.ok()) {
@@ -249,11 +342,11 @@ void SessionRuntime::Download(v1::DownloadResultRequest request,
     }
     // A signature costs more than all of the above together: not on the session's strand.
     asio::post(services_.executors.control(),
-               [request, answer, identity = *identity, transcript = *protocol_.transcript(),
-                result = result_] {
+               [request, answer, identity = *identity, transcript = *transcript,
+                get = result_.Getter(services_.executors.compute())] {
                  absl::Status own = CheckDownloadSignature(request, identity, transcript);
                  if (!own.ok()) return answer(std::move(own));
-                 answer(result);
+                 get(answer);
                });
   });
 }
@@ -263,20 +356,34 @@ void SessionRuntime::GetResult(std::function<void(absl::StatusOr<PackedSum>)> an
     if (absl::Status there = CheckResult(v1::AUDIENCE_PARTICIPANTS); !there.ok()) {
       return answer(there);
     }
-    answer(result_);
+    result_.Getter(services_.executors.compute())(answer);
   });
 }
 
-void SessionRuntime::DropResult() {
-  Post([this] { result_.reset(); });
+void SessionRuntime::Forget() {
+  Post([this] {
+    result_.Drop();
+    if (storage_ == nullptr) return;
+    storage_->Forget();
+    storage_->Stop();
+  });
 }
 
 // ---- Operators ----
 
-void SessionRuntime::Abort(v1::Reason reason, std::string detail) {
-  Post([this, reason, detail = std::move(detail)] {
-    if (!finished_) Step(AbortRequested{reason, detail});
+void SessionRuntime::Abort(v1::Reason reason, std::string detail, Ended ended) {
+  Post([this, reason, detail = std::move(detail), ended = std::move(ended)] {
+    if (ended != nullptr) once_ended_.push_back(ended);
+    if (lost_ || finished_) return TellEnd();
+    Step(AbortRequested{reason, detail});
   });
+}
+
+void SessionRuntime::TellEnd() {
+  const SessionSnapshot last = view_.Get();
+  for (const Ended& ended : std::exchange(once_ended_, {})) {
+    HasEnded(*last) ? ended(last) : ended(WhyLost());
+  }
 }
 
 void SessionRuntime::Watch(SessionWatcher watcher) {

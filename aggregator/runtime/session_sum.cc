@@ -6,6 +6,8 @@
 #include <chrono>
 #include <utility>
 
+#include "aggregator/accumulate/checkpoint.h"
+
 namespace veilsum::aggregator {
 namespace {
 
@@ -52,21 +54,51 @@ void SessionSum::Release() {
 void SessionSum::Begin(const v1::VectorSpec& spec) {
   Post([this, spec] {
     accumulator_ = Accumulator::Create(ElementsOf(spec), spec.modulus_bits());
-    if (!accumulator_.ok()) return;
-    bytes_ = static_cast<int64_t>(Bytes(spec));
-    recorder_.BufferBytes(metrics::Pool::kAccumulator, bytes_);
+    if (accumulator_.ok()) Account();
   });
 }
 
-void SessionSum::Fold(std::shared_ptr<TakenUpload> upload, std::function<void(absl::Status)> done) {
-  Post([this, upload = std::move(upload), done = std::move(done)]() mutable {
+void SessionSum::Restore(Accumulator accumulator, std::vector<CountedUpload> included) {
+  // std::function wants what can be copied.
+  const auto shared = std::make_shared<Accumulator>(std::move(accumulator));
+  Post([this, shared, included = std::move(included)] {
+    accumulator_ = std::move(*shared);
+    included_ = included;
+    Account();
+  });
+}
+
+void SessionSum::Account() {
+  bytes_ =
+      static_cast<int64_t>(accumulator_->elements() *
+                           crypto::LaneBytes(crypto::LaneWidthFor(accumulator_->modulus_bits())));
+  recorder_.BufferBytes(metrics::Pool::kAccumulator, bytes_);
+}
+
+void SessionSum::Fold(std::shared_ptr<TakenUpload> upload, CountedUpload name,
+                      std::function<void(absl::Status)> done) {
+  Post(
+      [this, upload = std::move(upload), name = std::move(name), done = std::move(done)]() mutable {
+        if (!accumulator_.ok()) return done(accumulator_.status());
+        const Stopwatch stopwatch;
+        absl::Status status = accumulator_->FoldPacked(upload->bytes(), parallel_for_);
+        upload.reset();  // Its memory is free before the client hears about it.
+        recorder_.StageFinished(metrics::Stage::kFold, stopwatch.Seconds());
+        if (status.ok()) {
+          recorder_.ElementsAggregated(accumulator_->elements());
+          included_.push_back(name);
+        }
+        done(std::move(status));
+      });
+}
+
+void SessionSum::Checkpoint(
+    std::string session_id, uint64_t generation,
+    std::function<void(absl::StatusOr<std::shared_ptr<const std::string>>)> done) {
+  Post([this, session_id = std::move(session_id), generation, done = std::move(done)] {
     if (!accumulator_.ok()) return done(accumulator_.status());
-    const Stopwatch stopwatch;
-    absl::Status status = accumulator_->FoldPacked(upload->bytes(), parallel_for_);
-    upload.reset();  // Its memory is free before the client hears about it.
-    recorder_.StageFinished(metrics::Stage::kFold, stopwatch.Seconds());
-    if (status.ok()) recorder_.ElementsAggregated(accumulator_->elements());
-    done(std::move(status));
+    done(std::make_shared<const std::string>(
+        EncodeCheckpoint({session_id, generation, included_}, *accumulator_)));
   });
 }
 

@@ -10,23 +10,23 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "aggregator/accumulate/accumulator.h"
 #include "aggregator/accumulate/unmask.h"
+#include "aggregator/protocol/operations.h"
 #include "aggregator/protocol/unmask_plan.h"
 #include "aggregator/runtime/executors.h"
 #include "aggregator/runtime/pending_uploads.h"
+#include "aggregator/runtime/session_result.h"
 #include "crypto/masking/lanes.h"
 #include "metrics/recorder.h"
 #include "proto/session.pb.h"
 #include "proto/vector_arithmetic.h"
 
 namespace veilsum::aggregator {
-
-// The packed sum, shared by those who download it.
-using PackedSum = std::shared_ptr<const std::string>;
 
 // Thread-safe. Callbacks run on the compute pool; work that was begun keeps the object alive.
 class SessionSum : public std::enable_shared_from_this<SessionSum> {
@@ -41,7 +41,15 @@ class SessionSum : public std::enable_shared_from_this<SessionSum> {
 
   // Sets the memory of the sum aside. Fails all that follows if that does not work.
   void Begin(const v1::VectorSpec& spec);
-  void Fold(std::shared_ptr<TakenUpload> upload, std::function<void(absl::Status)> done);
+  // Instead of Begin: a sum that was stored, with the inputs in it.
+  void Restore(Accumulator accumulator, std::vector<CountedUpload> included);
+  // `name` stands for the upload in checkpoints.
+  void Fold(std::shared_ptr<TakenUpload> upload, CountedUpload name,
+            std::function<void(absl::Status)> done);
+  // The sum as it is now and the names of exactly those in it, encoded (checkpoint.h). That may be
+  // one more than were reported: a fold that is over and not heard of yet.
+  void Checkpoint(std::string session_id, uint64_t generation,
+                  std::function<void(absl::StatusOr<std::shared_ptr<const std::string>>)> done);
   // Ends the sum and gives its memory back.
   void Unmask(std::shared_ptr<const UnmaskPlan> plan,
               std::function<void(absl::StatusOr<UnmaskOutcome>, PackedSum)> done);
@@ -52,12 +60,14 @@ class SessionSum : public std::enable_shared_from_this<SessionSum> {
   void Post(std::function<void()> work);
   absl::StatusOr<Unmasked> RunTimedUnmask(const UnmaskPlan& plan);
   void Release();
+  void Account();
 
   Strand strand_;
   const ParallelFor parallel_for_;
   metrics::Recorder& recorder_;
   // All below: on the strand.
   absl::StatusOr<Accumulator> accumulator_ = absl::FailedPreconditionError("the sum has not begun");
+  std::vector<CountedUpload> included_;
   int64_t bytes_ = 0;
 };
 

@@ -16,26 +16,23 @@ namespace {
 // So that the report of a session is one message, whatever its clients said.
 constexpr size_t kMostDetailBytes = limits::kMaxDetailBytes / 2;
 
-uint64_t MillisecondsSince(std::chrono::steady_clock::time_point start) {
-  const auto passed = std::chrono::steady_clock::now() - start;
-  return static_cast<uint64_t>(
-      std::chrono::duration_cast<std::chrono::milliseconds>(passed).count());
-}
-
 }  // namespace
 
-SessionView::SessionView(const v1::SessionHeader& header) {
+SessionView::SessionView(const v1::SessionHeader& header, Clock::time_point started)
+    : started_(started) {
   session_.set_session_id(header.session_id());
   session_.set_task_id(header.task_id());
   *session_.mutable_header() = header;
   Publish();
 }
 
-uint64_t SessionView::ElapsedMs() const { return MillisecondsSince(started_); }
-uint64_t SessionView::PhaseElapsedMs() const { return MillisecondsSince(phase_started_); }
+uint64_t SessionView::MillisecondsSince(Clock::time_point start) const {
+  const auto passed = std::chrono::duration_cast<std::chrono::milliseconds>(Now() - start);
+  return passed.count() > 0 ? static_cast<uint64_t>(passed.count()) : 0;
+}
 
 void SessionView::Apply(const PhaseStarted& effect, const SessionProtocol::Shape& shape) {
-  phase_started_ = Clock::now();
+  phase_started_ = Now();
   session_.set_state(StateOf(effect.phase));
   session_.set_answered(0);
   session_.set_expected(effect.expected);

@@ -11,6 +11,8 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "aggregator/protocol/events.h"
@@ -31,7 +33,13 @@ inline bool HasEnded(const v1::Session& session) {
 // On the session's strand, but for Get.
 class SessionView {
  public:
-  explicit SessionView(const v1::SessionHeader& header);
+  using Clock = std::chrono::steady_clock;
+
+  explicit SessionView(const v1::SessionHeader& header, Clock::time_point started = Clock::now());
+
+  // What is applied from here on happened then: a session that was stored is seen as it was. Null:
+  // it happens now.
+  void SetTime(std::optional<Clock::time_point> time) { time_ = time; }
 
   void Apply(const PhaseStarted& effect, const SessionProtocol::Shape& shape);
   void Apply(const PhaseClosed& effect);
@@ -51,17 +59,19 @@ class SessionView {
   void Watch(SessionWatcher watcher);
 
   const v1::Session& present() const { return session_; }
-  uint64_t ElapsedMs() const;
-  uint64_t PhaseElapsedMs() const;
+  uint64_t ElapsedMs() const { return MillisecondsSince(started_); }
+  uint64_t PhaseElapsedMs() const { return MillisecondsSince(phase_started_); }
 
   // Thread-safe.
   SessionSnapshot Get() const;
 
  private:
-  using Clock = std::chrono::steady_clock;
+  uint64_t MillisecondsSince(Clock::time_point start) const;
+  Clock::time_point Now() const { return time_.value_or(Clock::now()); }
 
-  const Clock::time_point started_ = Clock::now();
+  const Clock::time_point started_;
   Clock::time_point phase_started_ = started_;
+  std::optional<Clock::time_point> time_;
   v1::Session session_;
   bool changed_ = true;  // Since Store.
   bool untold_ = false;  // Stored since Tell.

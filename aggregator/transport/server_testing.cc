@@ -76,7 +76,7 @@ TestServer::TestServer(const TestServerOptions& options) {
   operator_ = {operator_pair.certificate_pem, Text(operator_pair.private_key_pem)};
   stranger_ = {stranger.certificate_pem, Text(stranger.private_key_pem)};
 
-  ServerOptions server;
+  ServerOptions& server = server_options_;
   server.participants = {"127.0.0.1:0",
                          TlsOptions{own.certificate_pem, Text(own.private_key_pem), "", false}};
   server.operators = {"127.0.0.1:0", TlsOptions{own.certificate_pem, Text(own.private_key_pem),
@@ -97,7 +97,22 @@ TestServer::TestServer(const TestServerOptions& options) {
   server.aggregator.admits = [members](const IdentityPublicKey& identity) {
     return members.count(identity) != 0;
   };
-  server_ = Must(AggregatorServer::Start(std::move(server)));
+  open_storage_ = options.open_storage;
+  Start();
+  server.participants.address = absl::StrCat("127.0.0.1:", server_->ports().participants);
+  server.operators->address = absl::StrCat("127.0.0.1:", server_->ports().operators);
+}
+
+void TestServer::Start() {
+  ServerOptions options = server_options_;
+  if (open_storage_ != nullptr) options.aggregator.storage = open_storage_();
+  server_ = Must(AggregatorServer::Start(std::move(options)));
+}
+
+void TestServer::Restart(const std::function<void(AggregatorOptions&)>& change) {
+  server_.reset();
+  if (change != nullptr) change(server_options_.aggregator);
+  Start();
 }
 
 std::string TestServer::participant_target() const {

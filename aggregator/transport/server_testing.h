@@ -12,6 +12,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -38,13 +39,17 @@ struct TestServerOptions {
   metrics::Recorder* recorder = nullptr;
   MemoryGuardOptions memory{};
   Rate call_rate = kCallRate;
-  uint32_t identities = 200;  // TestIdentity 1 … this may take part.
+  uint32_t identities = 200;                        // TestIdentity 1 … this may take part.
+  std::function<Storage()> open_storage = nullptr;  // At each start; null: everything in memory.
 };
 
 class TestServer {
  public:
   // Aborts the test if it does not start.
   explicit TestServer(const TestServerOptions& options = {});
+
+  // Ends at once, as it stands, and starts again: with what is stored, on the same ports.
+  void Restart(const std::function<void(AggregatorOptions&)>& change = nullptr);
 
   AggregatorServer& operator*() { return *server_; }
   AggregatorServer* operator->() { return server_.get(); }
@@ -68,10 +73,13 @@ class TestServer {
     std::string key;
   };
   std::shared_ptr<grpc::Channel> Channel(int port, const Credentials& credentials) const;
+  void Start();
 
   std::string authority_pem_;
   Credentials operator_;
   Credentials stranger_;
+  std::function<Storage()> open_storage_;
+  ServerOptions server_options_;
   std::unique_ptr<AggregatorServer> server_;
 };
 

@@ -1,0 +1,72 @@
+// SPDX-FileCopyrightText: 2026 The Veilsum Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// The uploads of one session: asked for over RPCs of their own, answered when it is durable.
+
+#include <chrono>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "aggregator/runtime/names.h"
+#include "aggregator/runtime/session_runtime.h"
+
+namespace veilsum::aggregator {
+
+v1::UploadReceipt SessionRuntime::ReceiptOf(const Reply& reply) const {
+  v1::UploadReceipt receipt;
+  if (reply.upload_digest.has_value()) receipt.set_digest(crypto::ToString(*reply.upload_digest));
+  receipt.set_durability(storage_ == nullptr ? v1::DURABILITY_IN_MEMORY
+                                             : v1::DURABILITY_CHECKPOINT);
+  return receipt;
+}
+
+void SessionRuntime::OpenUpload(v1::UploadOpen open, PendingUploads::CutOff cut_off,
+                                UploadAnswers::Opened answer) {
+  Post([this, open = std::move(open), cut_off = std::move(cut_off), answer = std::move(answer)] {
+    const auto identity = IdentityPublicKey::Parse(crypto::AsBytes(open.identity()));
+    if (!identity.ok()) {
+      return answer(StatusFor(v1::REASON_MALFORMED,
+                              absl::StrCat("upload.open.identity: ", identity.status().message())));
+    }
+    if (lost_) return answer(WhyLost());
+    if (absl::Status keeps_up = CheckKeepsUp(); !keeps_up.ok()) return answer(keeps_up);
+    const auto answered = [this, total_bytes = open.total_bytes(), cut_off,
+                           answer](const Reply& reply) {
+      answer(GrantFor(reply, total_bytes, cut_off));
+    };
+    uploads_.AwaitOpened(*identity, {answered, answer});
+    Step(UploadOpened{*identity, open});
+  });
+}
+
+absl::StatusOr<UploadGrant> SessionRuntime::GrantFor(const Reply& reply, uint64_t total_bytes,
+                                                     const PendingUploads::CutOff& cut_off) {
+  if (absl::Status refused = StatusOf(reply); !refused.ok()) return refused;
+  UploadGrant grant;
+  if (reply.upload_digest.has_value()) {
+    grant.receipt = ReceiptOf(reply);
+    return grant;
+  }
+  auto writer = services_.uploads->Open({session_id_, reply.to}, total_bytes, cut_off);
+  if (!writer.ok()) return writer.status();
+  grant.writer = *std::move(writer);
+  return grant;
+}
+
+void SessionRuntime::CloseUpload(const IdentityPublicKey& identity, const Digest& digest,
+                                 v1::UploadClose close, UploadAnswers::Completed answer) {
+  const auto last_byte = std::chrono::steady_clock::now();
+  Post([this, identity, digest, close = std::move(close), answer = std::move(answer), last_byte] {
+    if (lost_) return answer(WhyLost());
+    const auto answered = [this, answer, last_byte](const Reply& reply) {
+      if (absl::Status refused = StatusOf(reply); !refused.ok()) return answer(refused);
+      services_.recorder.UploadReceipt(
+          std::chrono::duration<double>(std::chrono::steady_clock::now() - last_byte).count());
+      answer(ReceiptOf(reply));
+    };
+    uploads_.AwaitCompleted(identity, digest, {answered, answer});
+    Step(UploadCompleted{identity, digest, close});
+  });
+}
+
+}  // namespace veilsum::aggregator

@@ -1,0 +1,12 @@
+// SPDX-FileCopyrightText: 2026 The Veilsum Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// The aggregator as users run it, but for its failpoints.
+
+#include "aggregator/main_library.h"
+#include "tests/reliability/failpoints.h"
+
+int main(int argc, char** argv) {
+  veilsum::reliability::ArmFailpoints();
+  return veilsum::aggregator::Main(argc, argv);
+}

@@ -3,6 +3,7 @@
 
 #include "aggregator/protocol/durable_session.h"
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <utility>

@@ -82,8 +82,11 @@ class AggregatorProcess {
   // ---- Others ----
 
   void Abort();
-  // The bytes of an upload that is not complete are thrown away.
-  void Evict(uint32_t client) { pending_.erase(client); }
+  // The bytes of an upload are thrown away, unless it is complete: those wait for their fold.
+  void Evict(uint32_t client) {
+    const auto completed = completed_.find(client);
+    if (completed == completed_.end() || completed->second.empty()) pending_.erase(client);
+  }
   // I10: what is stored gives the session that lives, as far as anybody could tell. Only where
   // nothing is under way. False: something is.
   bool Compare();

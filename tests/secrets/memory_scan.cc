@@ -43,21 +43,23 @@ void Check(bool ok, const char* what) {
   std::abort();
 }
 
-uint16_t FirstTwo(const uint8_t* bytes, uint8_t disguise) {
+// In the address sanitizer's eyes, most of memory is not to be looked at.
+#define VEILSUM_UNSANITIZED __attribute__((no_sanitize("address", "undefined")))
+
+VEILSUM_UNSANITIZED uint16_t FirstTwo(const uint8_t* bytes, uint8_t disguise) {
   return static_cast<uint16_t>((bytes[0] ^ disguise) | (bytes[1] ^ disguise) << 8);
 }
 
-// In the address sanitizer's eyes, most of memory is not to be looked at.
-__attribute__((no_sanitize("address"))) bool IsAt(const uint8_t* memory, const Pattern& pattern) {
+VEILSUM_UNSANITIZED bool IsAt(const uint8_t* memory, const Pattern& pattern) {
   for (size_t i = 0; i < kPatternBytes; ++i) {
     if ((memory[i] ^ kDisguise) != pattern.disguised[i]) return false;
   }
   return true;
 }
 
-__attribute__((no_sanitize("address"))) void Scan(
-    const Region& region, const std::vector<std::vector<const Pattern*>>& by_start,
-    std::set<std::string>& found) {
+VEILSUM_UNSANITIZED void Scan(const Region& region,
+                              const std::vector<std::vector<const Pattern*>>& by_start,
+                              std::set<std::string>& found) {
   for (const uint8_t* at = region.begin; at + kPatternBytes <= region.end; ++at) {
     for (const Pattern* pattern : by_start[FirstTwo(at, kDisguise)]) {
       if (IsAt(at, *pattern)) found.insert(pattern->name);

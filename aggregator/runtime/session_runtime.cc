@@ -211,15 +211,31 @@ void SessionRuntime::Receive(const IdentityPublicKey& identity, ConnectionPtr co
                              v1::ClientMessage message, std::function<void()> done) {
   const auto shared = std::make_shared<v1::ClientMessage>(std::move(message));
   Post([this, identity, connection = std::move(connection), shared, done = std::move(done)] {
-    if (lost_ || !IsAttached(identity, connection)) return done();
-    if (absl::Status keeps_up = CheckKeepsUp(); !keeps_up.ok() && !shared->has_withdraw()) {
-      RefuseMessage(identity, RoundOf(*shared, RoundOf(phase_)), keeps_up);
-      return done();
-    }
-    std::optional<Event> event = EventFor(identity, *shared);
-    if (event.has_value()) Step(*std::move(event));
-    OnceStored(done);
+    AfterResume(identity, connection,
+                [this, self = shared_from_this(), identity, connection, shared, done] {
+                  if (lost_ || !IsAttached(identity, connection)) return done();
+                  ReceiveNow(identity, *shared, done);
+                });
   });
+}
+
+void SessionRuntime::ReceiveNow(const IdentityPublicKey& identity, v1::ClientMessage& message,
+                                const std::function<void()>& done) {
+  if (absl::Status keeps_up = CheckKeepsUp(); !keeps_up.ok() && !message.has_withdraw()) {
+    RefuseMessage(identity, RoundOf(message, RoundOf(phase_)), keeps_up);
+    return done();
+  }
+  std::optional<Event> event = EventFor(identity, message);
+  if (event.has_value()) Step(*std::move(event));
+  OnceStored(done);
+}
+
+// A client speaks as soon as it has said Hello. If its Resume waits for the store, what comes over
+// that connection waits behind it, or it would be taken for an older connection's and forgotten.
+void SessionRuntime::AfterResume(const IdentityPublicKey& identity, const ConnectionPtr& connection,
+                                 std::function<void()> work) {
+  if (lost_ || once_stored_.empty() || IsAttached(identity, connection)) return work();
+  once_stored_.emplace_back(once_stored_.back().first, std::move(work));
 }
 
 absl::Status SessionRuntime::CheckKeepsUp() const {
@@ -279,7 +295,9 @@ absl::Status SessionRuntime::CheckBody(const v1::SignedMessage& message) const {
 
 void SessionRuntime::Detach(const IdentityPublicKey& identity, ConnectionPtr connection) {
   Post([this, identity, connection = std::move(connection)] {
-    if (IsAttached(identity, connection)) connections_.erase(identity);
+    AfterResume(identity, connection, [this, self = shared_from_this(), identity, connection] {
+      if (IsAttached(identity, connection)) connections_.erase(identity);
+    });
   });
 }
 

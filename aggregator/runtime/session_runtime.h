@@ -173,6 +173,10 @@ class SessionRuntime : public std::enable_shared_from_this<SessionRuntime> {
   void Lose(const absl::Status& why);
   absl::Status CheckKeepsUp() const;
 
+  void ReceiveNow(const IdentityPublicKey& identity, v1::ClientMessage& message,
+                  const std::function<void()>& done);
+  void AfterResume(const IdentityPublicKey& identity, const ConnectionPtr& connection,
+                   std::function<void()> work);
   void ResumeNow(const IdentityPublicKey& identity, const ConnectionPtr& connection,
                  v1::Outcome last_outcome);
   absl::Status WhyLost() const;

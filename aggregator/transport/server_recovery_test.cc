@@ -114,13 +114,14 @@ std::function<Storage()> InDirectory(const std::string& name) {
 std::vector<std::future<absl::StatusOr<AggregateResult>>> StartClients(const TestServer& server) {
   std::vector<std::future<absl::StatusOr<AggregateResult>>> results;
   for (uint8_t i = 1; i <= kClients; ++i) {
-    results.push_back(std::async(std::launch::async, [&server, i, roster = RosterText()] {
-      AggregateOptions options;
-      options.weight = i;
-      options.timeout = absl::Seconds(120);
-      return MakeClient(server, i, roster)
-          ->Aggregate(std::vector<float>(10, 0.1f * static_cast<float>(i)), options);
-    }));
+    // Made here: while the server starts again there is nobody to ask for its port.
+    results.push_back(
+        std::async(std::launch::async, [client = MakeClient(server, i, RosterText()), i]() mutable {
+          AggregateOptions options;
+          options.weight = i;
+          options.timeout = absl::Seconds(120);
+          return client->Aggregate(std::vector<float>(10, 0.1f * static_cast<float>(i)), options);
+        }));
   }
   return results;
 }

@@ -60,7 +60,7 @@ void Witness::Durable(const aggregator::Operation& operation) {
   } else if (const auto* freeze = std::get_if<aggregator::FreezeSurvivors>(&operation)) {
     Frozen(*freeze);
   } else if (const auto* finish = std::get_if<aggregator::FinishSession>(&operation)) {
-    finish_ = *finish;
+    Finish(*finish);
   }
   if (trace_) Trace(absl::StrCat("durable: operation of kind ", operation.index()));
 }
@@ -76,13 +76,26 @@ void Witness::Frozen(const aggregator::FreezeSurvivors& freeze) {
   }
   for (const aggregator::CountedUpload& one : checkpoint->included) {
     if (!survivors_->insert(ClientOf(one.from)).second) Violate("I2: a name twice in a checkpoint");
+  }
+  RememberCounted(*checkpoint);
+}
+
+// The checkpoints go with the session, while what was true of them may still be on its way.
+void Witness::Finish(const aggregator::FinishSession& finish) {
+  finish_ = finish;
+  const Store::Checkpoint* checkpoint = store_.checkpoint(store_.newest_checkpoint());
+  if (!frozen_.has_value() && checkpoint != nullptr) RememberCounted(*checkpoint);
+}
+
+void Witness::RememberCounted(const Store::Checkpoint& checkpoint) {
+  for (const aggregator::CountedUpload& one : checkpoint.included) {
     counted_[ClientOf(one.from)] = one.digest;
   }
 }
 
 // `digest`: null for any.
 bool Witness::CountedDurably(uint32_t client, const crypto::Digest* digest) const {
-  if (frozen_.has_value()) {
+  if (frozen_.has_value() || finish_.has_value()) {
     const auto found = counted_.find(client);
     return found != counted_.end() && (digest == nullptr || found->second == *digest);
   }

@@ -76,6 +76,8 @@ class Witness {
  private:
   void Durable(const aggregator::Operation& operation);
   void Frozen(const aggregator::FreezeSurvivors& freeze);
+  void Finish(const aggregator::FinishSession& finish);
+  void RememberCounted(const Store::Checkpoint& checkpoint);
   bool closed(aggregator::Phase phase) const { return closed_.count(phase) != 0; }
   bool put(aggregator::Phase phase, uint32_t client) const {
     return put_.count({phase, client}) != 0;
@@ -97,7 +99,7 @@ class Witness {
   std::set<aggregator::Phase> closed_;
   std::optional<aggregator::FreezeSurvivors> frozen_;
   std::optional<std::set<uint32_t>> survivors_;
-  std::map<uint32_t, crypto::Digest> counted_;  // Of the frozen checkpoint.
+  std::map<uint32_t, crypto::Digest> counted_;  // Of the frozen checkpoint, or the last.
   std::optional<aggregator::FinishSession> finish_;
 
   // Shown.

@@ -116,7 +116,6 @@ metrics::AdminHandlers HandlersFor(const metrics::PrometheusRecorder& recorder,
                                    const std::string& store) {
   metrics::AdminHandlers handlers;
   handlers.metrics = [&recorder] { return recorder.Scrape(); };
-  handlers.healthy = [] { return true; };
   handlers.not_ready = [&recorder] { return recorder.NotReady(); };
   handlers.status_page = [&recorder, store] {
     const std::vector<std::string> reasons = recorder.NotReady();
@@ -165,6 +164,7 @@ class ReadinessChecks {
   absl::Status Disk() const {
     if (storage_.blobs == nullptr) return absl::OkStatus();
     const std::optional<uint64_t> free = storage_.blobs->free_bytes();
+    recorder_.StoreFreeBytes(free.value_or(0));
     if (free.has_value() && *free < config_.limits.least_free_bytes) {
       return absl::ResourceExhaustedError(
           absl::StrCat(*free, " bytes are free on the disk of ", config_.data_directory,

@@ -5,7 +5,7 @@
 // a private network: no TLS, no authentication, nothing secret, nothing that changes anything.
 //
 //   /metrics   Prometheus' text format
-//   /healthz   200 if the process is alive, 503 if it should be restarted
+//   /healthz   200 as long as the process answers
 //   /readyz    200 if it takes sessions, 503 with the reasons, one a line
 //   /          a page for people
 
@@ -24,8 +24,6 @@ namespace veilsum::metrics {
 // All are called from the server's threads, several at a time, and should answer within a second.
 struct AdminHandlers {
   std::function<std::string()> metrics;
-  // Is the process's loop alive? Not the place to ask for stores and peers.
-  std::function<bool()> healthy;
   // Why not; empty if ready.
   std::function<std::vector<std::string>()> not_ready;
   // Plain text, lines of any number.

@@ -26,9 +26,8 @@ inline constexpr const char* kStages[] = {"fold", "reconstruct", "unmask", "chec
 inline constexpr const char* kMaskKinds[] = {"self", "pairwise"};
 inline constexpr const char* kPools[] = {"pending_uploads", "mailbox", "accumulator"};
 inline constexpr const char* kQueues[] = {"session", "pool"};
-inline constexpr const char* kOverloads[] = {"memory", "disk",     "inflight",
-                                             "rate",   "draining", "store"};
-inline constexpr const char* kStoreRetries[] = {"full", "read_only"};
+inline constexpr const char* kOverloads[] = {"memory", "inflight", "rate", "draining", "store"};
+inline constexpr const char* kStoreRetries[] = {"full", "read_only", "too_many_files"};
 inline constexpr const char* kChecks[] = {"store", "disk", "certificate", "memory"};
 inline constexpr const char* kCertificates[] = {"server", "client_authority", "operator"};
 inline constexpr const char* kResults[] = {"failed", "ok"};  // By bool.
@@ -74,7 +73,7 @@ static_assert(std::size(kPools) == Index(Pool::kAccumulator) + 1);
 static_assert(std::size(kQueues) == Index(Queue::kPool) + 1);
 static_assert(std::size(kOverloads) == Index(Overload::kStore) + 1);
 static_assert(std::size(kStoreOperations) == Index(StoreOperation::kReadBlob) + 1);
-static_assert(std::size(kStoreRetries) == Index(StoreRetry::kReadOnly) + 1);
+static_assert(std::size(kStoreRetries) == Index(StoreRetry::kTooManyFiles) + 1);
 static_assert(std::size(kChecks) == Index(Check::kMemory) + 1);
 static_assert(std::size(kCertificates) == Index(Certificate::kOperator) + 1);
 static_assert(std::size(kMethods) == Index(Method::kGetResult) + 1);

@@ -33,11 +33,11 @@ enum class Stage { kFold, kReconstruct, kUnmask, kCheckpoint };
 enum class MaskKind { kSelf, kPairwise };
 enum class Pool { kPendingUploads, kMailbox, kAccumulator };
 enum class Queue { kSession, kPool };
-enum class Overload { kMemory, kDisk, kInflight, kRate, kDraining, kStore };
+enum class Overload { kMemory, kInflight, kRate, kDraining, kStore };
 // What a store asks of the disk.
 enum class StoreOperation { kCommit, kMoveLog, kWriteBlob, kReadBlob };
 // Why it has to ask again.
-enum class StoreRetry { kFull, kReadOnly };
+enum class StoreRetry { kFull, kReadOnly, kTooManyFiles };
 enum class Check { kStore, kDisk, kCertificate, kMemory };
 // What TLS was configured with: the server's own certificate, and those it trusts.
 enum class Certificate { kServer, kClientAuthority, kOperator };

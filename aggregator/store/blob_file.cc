@@ -99,14 +99,20 @@ absl::Status Damaged(const std::string& path, absl::string_view what) {
   return StoreError(absl::StatusCode::kDataLoss, absl::StrCat(path, " is damaged: ", what));
 }
 
+absl::Status ReadAll(int file, const std::string& path, absl::Span<uint8_t> out) {
+  while (!out.empty()) {
+    const ssize_t got = read(file, out.data(), out.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return SystemError("read", path);
+    if (got == 0) return Damaged(path, "it became shorter");
+    out.remove_prefix(static_cast<size_t>(got));
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 const DiskCalls kSystemCalls = {::write, ::fsync, std::rename, FreeBytes};
-
-absl::Status SyncBlobDirectory(const DiskCalls& calls, const std::string& directory) {
-  const File file(open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  return file.get() >= 0 && calls.fsync(file.get()) == 0 ? absl::OkStatus() : SyncError(directory);
-}
 
 std::string BlobFileName(const BlobName& name) {
   return name.kind == BlobKind::kResult ? "result"
@@ -123,6 +129,12 @@ absl::Status WriteBlobFile(const DiskCalls& calls, const std::string& directory,
                            const BlobName& name, const std::string& bytes) {
   const std::string path = absl::StrCat(directory, "/", BlobFileName(name));
   const std::string unfinished = path + kUnfinished;
+  // Opened first: once something was written it would be too late to have no descriptor left.
+  const std::string parent = directory + "/..";
+  const File directory_file(open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (directory_file.get() < 0) return SystemError("open", directory);
+  const File parent_file(open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (parent_file.get() < 0) return SystemError("open", parent);
   absl::Status status = WriteUnfinished(calls, unfinished, MakeHeader(name, bytes), bytes);
   if (status.ok()) {
     Failpoint("blob.before_rename");
@@ -133,9 +145,10 @@ absl::Status WriteBlobFile(const DiskCalls& calls, const std::string& directory,
     return status;
   }
   Failpoint("blob.after_rename");
-  status = SyncBlobDirectory(calls, directory);
-  if (status.ok()) Failpoint("blob.after_directory_sync");
-  return status;
+  if (calls.fsync(directory_file.get()) != 0) return SyncError(directory);
+  Failpoint("blob.after_directory_sync");
+  // Even where the directory was there: a crash may have come between its making and this.
+  return calls.fsync(parent_file.get()) == 0 ? absl::OkStatus() : SyncError(parent);
 }
 
 absl::StatusOr<std::string> ReadBlobFile(const std::string& directory, const BlobName& name) {
@@ -145,23 +158,17 @@ absl::StatusOr<std::string> ReadBlobFile(const std::string& directory, const Blo
   if (file.get() < 0 && errno == ENOENT) {
     return StoreError(absl::StatusCode::kNotFound, absl::StrCat("there is no ", path));
   }
-  if (file.get() < 0 || fstat(file.get(), &info) != 0) return Damaged(path, std::strerror(errno));
+  if (file.get() < 0 || fstat(file.get(), &info) != 0) return SystemError("read", path);
   Header header{};
   const auto size = static_cast<uint64_t>(info.st_size);
   if (size < kHeaderBytes) return Damaged(path, "it is too short");
   std::string bytes(size - kHeaderBytes, '\0');
-  auto read_all = [&](auto* out, size_t left) {
-    for (auto* to = reinterpret_cast<char*>(out); left > 0;) {
-      const ssize_t got = read(file.get(), to, left);
-      if (got <= 0) return false;
-      to += got;
-      left -= static_cast<size_t>(got);
-    }
-    return true;
-  };
-  if (!read_all(header.data(), header.size()) || !read_all(bytes.data(), bytes.size())) {
-    return Damaged(path, std::strerror(errno));
+  absl::Status status = ReadAll(file.get(), path, absl::MakeSpan(header));
+  if (status.ok()) {
+    status = ReadAll(file.get(), path,
+                     absl::MakeSpan(reinterpret_cast<uint8_t*>(bytes.data()), bytes.size()));
   }
+  if (!status.ok()) return status;
   if (header != MakeHeader(name, bytes)) return Damaged(path, "its checksum is wrong");
   return bytes;
 }

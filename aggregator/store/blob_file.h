@@ -36,15 +36,14 @@ inline constexpr char kUnfinished[] = ".tmp";  // What the name ends with until 
 // checksum, though a checkpoint has one inside too: a result has none, and a blob in the wrong
 // place is found as well.
 //
-// Durable with OK, the file and its name in `directory`, which is there. RESOURCE_EXHAUSTED: full
-// or read-only, and nothing of it stays. Any other error: nobody knows what is on the disk.
+// Durable with OK, the file, its name in `directory`, which is there, and the directory's own name.
+// RESOURCE_EXHAUSTED: the disk is full or read-only, or no file descriptor is left, and nothing of
+// it stays. Any other error: nobody knows what is on the disk.
 absl::Status WriteBlobFile(const DiskCalls& calls, const std::string& directory,
                            const BlobName& name, const std::string& bytes);
 
-// Makes the names in the directory durable. Any error is one of those after which nobody knows.
-absl::Status SyncBlobDirectory(const DiskCalls& calls, const std::string& directory);
-
-// NOT_FOUND, or DATA_LOSS for a file that is not as it was written, or under this name.
+// NOT_FOUND, or DATA_LOSS for a file that is not as it was written, or under this name. Any other
+// error: it could not be read, and may be whole.
 absl::StatusOr<std::string> ReadBlobFile(const std::string& directory, const BlobName& name);
 
 }  // namespace veilsum::aggregator

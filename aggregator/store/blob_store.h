@@ -35,14 +35,16 @@ class BlobStore {
   virtual ~BlobStore() = default;
 
   // Asynchronous; `done` on a thread of the store. Replaces what is there. RESOURCE_EXHAUSTED: the
-  // disk is full, or read-only; nothing is there, and it may be tried again. After any other error
-  // `fatal` of the implementation's options is called. All with REASON_STORAGE_FAILED.
+  // disk is full, or read-only, or too many files are open; nothing is there, and it may be tried
+  // again. After any other error `fatal` of the implementation's options is called. All with
+  // REASON_STORAGE_FAILED.
   virtual void Write(BlobName name, std::shared_ptr<const std::string> bytes, Done done) = 0;
 
-  // Block; for the start of the process, and for results.
+  // Block; for the start of the process, and for results. NOT_FOUND; DATA_LOSS; any other error: it
+  // could not be read, and may be whole.
   virtual absl::StatusOr<std::string> Read(const BlobName& name) = 0;
-  // That of the greatest generation; nullopt: none. If it is damaged, DATA_LOSS, though there may be
-  // an earlier one: receipts were given for what this one holds.
+  // That of the greatest generation; nullopt: none. If it is damaged, DATA_LOSS, though there may
+  // be an earlier one: receipts were given for what this one holds.
   struct Checkpoint {
     uint64_t generation;
     std::string bytes;

@@ -5,12 +5,15 @@
 
 #include "aggregator/store/blob_store.h"
 
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -103,6 +106,12 @@ TEST_P(BlobStoreTest, RemovesWhatItIsTold) {
 INSTANTIATE_TEST_SUITE_P(Both, BlobStoreTest, testing::Bool(),
                          [](const auto& info) { return info.param ? "Files" : "Memory"; });
 
+// Of the last write that is to be tried again.
+struct RetryRecorder : metrics::Recorder {
+  void StoreRetried(metrics::StoreRetry reason) override { why = reason; }
+  std::optional<metrics::StoreRetry> why;  // Written before the write's `done`.
+};
+
 class FileBlobStoreTest : public DiskTest {
  protected:
   fs::path FileOf(const BlobName& name) {
@@ -112,12 +121,12 @@ class FileBlobStoreTest : public DiskTest {
   void OpenOver(const DiskCalls& calls, std::function<void(const absl::Status&)> fatal) {
     auto directory = DataDirectory::Open(directory_);
     ASSERT_TRUE(directory.ok());
-    auto store = FileBlobStore::Open({*directory, std::move(fatal), &nobody_, calls});
+    auto store = FileBlobStore::Open({*directory, std::move(fatal), &recorder_, calls});
     ASSERT_TRUE(store.ok());
     storage_.blobs = *std::move(store);
   }
 
-  metrics::NullRecorder nobody_;
+  RetryRecorder recorder_;
 };
 
 TEST_F(FileBlobStoreTest, IsThereAfterAReopenAndUnfinishedOnesGo) {
@@ -164,6 +173,72 @@ TEST_F(FileBlobStoreTest, EveryFlippedOrMissingByteIsFound) {
   EXPECT_EQ(blobs().Read(name).value(), "the bytes of the accumulator");
 }
 
+// What the system does not let us read now may be whole.
+TEST_F(FileBlobStoreTest, WhatCannotBeReadIsNotCalledDamagedOrMissing) {
+  Open();
+  ASSERT_TRUE(Write(blobs(), Checkpoint(kA, 1), "one").ok());
+  const fs::path file = FileOf(Checkpoint(kA, 1));
+  fs::rename(file, base_ / "away");
+  fs::create_symlink(base_ / "away", file);
+  const absl::Status no_open = blobs().Read(Checkpoint(kA, 1)).status();
+  EXPECT_TRUE(absl::IsInternal(no_open)) << no_open;
+  EXPECT_THAT(std::string(no_open.message()), HasSubstr(file.string()));
+  fs::remove(file);
+  fs::create_directory(file);
+  const absl::Status no_read = blobs().LatestCheckpoint(kA).status();
+  EXPECT_TRUE(absl::IsInternal(no_read)) << no_read;
+  EXPECT_THAT(std::string(no_read.message()), HasSubstr("Is a directory"));
+  // Nor is there no checkpoint where nobody knows.
+  fs::rename(file.parent_path(), base_ / "session");
+  WriteBytes(file.parent_path(), "");
+  const absl::Status no_list = blobs().LatestCheckpoint(kA).status();
+  EXPECT_TRUE(absl::IsInternal(no_list)) << no_list;
+  EXPECT_EQ(ReasonOf(no_list), v1::REASON_STORAGE_FAILED);
+}
+
+// Lets the process open no file more, for its life.
+class NoMoreFiles {
+ public:
+  NoMoreFiles() {
+    getrlimit(RLIMIT_NOFILE, &before_);
+    const int next = dup(STDERR_FILENO);
+    close(next);
+    const rlimit none = {static_cast<rlim_t>(next), before_.rlim_max};
+    EXPECT_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
+  }
+  ~NoMoreFiles() { setrlimit(RLIMIT_NOFILE, &before_); }
+
+ private:
+  rlimit before_{};
+};
+
+TEST_F(FileBlobStoreTest, TooManyOpenFilesPass) {
+  OpenOver(kSystemCalls, [](const absl::Status& status) { FAIL() << status; });
+  ASSERT_TRUE(Write(blobs(), Result(kA), "old").ok());
+  {
+    const NoMoreFiles none;
+    const absl::Status refused = Write(blobs(), Result(kA), "new");
+    EXPECT_TRUE(absl::IsResourceExhausted(refused)) << refused;
+    EXPECT_TRUE(absl::IsResourceExhausted(blobs().Read(Result(kA)).status()));
+  }
+  EXPECT_EQ(recorder_.why, metrics::StoreRetry::kTooManyFiles);
+  EXPECT_EQ(blobs().Read(Result(kA)).value(), "old");
+  EXPECT_TRUE(Write(blobs(), Result(kA), "new").ok());
+}
+
+TEST_F(FileBlobStoreTest, ReadOnlyIsSaidToBe) {
+  DiskCalls calls = kSystemCalls;
+  calls.write = [](int, const void*, size_t) -> ssize_t {
+    errno = EROFS;
+    return -1;
+  };
+  calls.free_bytes = [](const std::string&) -> std::optional<uint64_t> { return std::nullopt; };
+  OpenOver(calls, [](const absl::Status& status) { FAIL() << status; });
+  EXPECT_TRUE(absl::IsResourceExhausted(Write(blobs(), Result(kA), "x")));
+  EXPECT_EQ(recorder_.why, metrics::StoreRetry::kReadOnly);
+  EXPECT_THAT(std::string(blobs().healthy().message()), HasSubstr("make it writable"));
+}
+
 // The disk has room for this many bytes more.
 std::atomic<int64_t> room = 0;
 ssize_t WriteIntoRoom(int file, const void* bytes, size_t size) {
@@ -190,6 +265,7 @@ TEST_F(FileBlobStoreTest, FullDiskIsReportedAndMayBeTriedAgain) {
     // The disk that the test is on has room.
     EXPECT_TRUE(blobs().healthy().ok());
   }
+  EXPECT_EQ(recorder_.why, metrics::StoreRetry::kFull);
   room = 10'000;
   EXPECT_TRUE(Write(blobs(), Result(kA), std::string(500, 'x')).ok());
   EXPECT_EQ(blobs().Read(Result(kA)).value(), std::string(500, 'x'));

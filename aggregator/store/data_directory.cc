@@ -13,13 +13,17 @@
 #include <cstring>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/cord.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/types/optional.h"
 #include "aggregator/store/store_error.h"
 
 namespace veilsum::aggregator {
 namespace {
 
 constexpr char kLockName[] = "lock";
+constexpr absl::string_view kErrnoUrl = "type.veilsum/store.errno";
 
 // So that new files are found again after a power cut.
 absl::Status SyncDirectory(const std::string& path) {
@@ -31,11 +35,22 @@ absl::Status SyncDirectory(const std::string& path) {
   return status;
 }
 
+// Whatever is there already stays as it is.
 absl::Status MakeDirectory(const std::string& path) {
   if (mkdir(path.c_str(), 0700) != 0) {
     return errno == EEXIST ? absl::OkStatus() : SystemError("make", path);
   }
   return SyncDirectory(path + "/..");
+}
+
+// Of a directory that was there: it may have come with a restored copy, which made it anyhow.
+absl::Status MakePrivate(const std::string& path) {
+  const int directory = open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+  if (directory < 0) return SystemError("open the directory", path);
+  absl::Status status;
+  if (fchmod(directory, 0700) != 0) status = SystemError("set the permissions of", path);
+  close(directory);
+  return status;
 }
 
 // An open descriptor of a file that only its owner may read; the caller closes it.
@@ -61,11 +76,22 @@ std::string Owner(int lock) {
 
 bool IsFullOrReadOnly(int error) { return error == ENOSPC || error == EDQUOT || error == EROFS; }
 
+bool IsOutOfFiles(int error) { return error == EMFILE || error == ENFILE; }
+
 absl::Status SystemError(absl::string_view what, absl::string_view path) {
   const int error = errno;
-  const auto code =
-      IsFullOrReadOnly(error) ? absl::StatusCode::kResourceExhausted : absl::StatusCode::kInternal;
-  return StoreError(code, absl::StrCat("cannot ", what, " ", path, ": ", std::strerror(error)));
+  const bool passes = IsFullOrReadOnly(error) || IsOutOfFiles(error);
+  const auto code = passes ? absl::StatusCode::kResourceExhausted : absl::StatusCode::kInternal;
+  absl::Status status =
+      StoreError(code, absl::StrCat("cannot ", what, " ", path, ": ", std::strerror(error)));
+  status.SetPayload(kErrnoUrl, absl::Cord(absl::StrCat(error)));
+  return status;
+}
+
+int ErrnoOf(const absl::Status& status) {
+  const absl::optional<absl::Cord> payload = status.GetPayload(kErrnoUrl);
+  int error = 0;
+  return payload.has_value() && absl::SimpleAtoi(std::string(*payload), &error) ? error : 0;
 }
 
 std::optional<uint64_t> FreeBytes(const std::string& path) {
@@ -78,6 +104,12 @@ absl::StatusOr<std::shared_ptr<const DataDirectory>> DataDirectory::Open(std::st
   if (absl::Status made = MakeDirectory(path); !made.ok()) return made;
   struct stat info {};
   if (stat(path.c_str(), &info) != 0) return SystemError("look at", path);
+  if (!S_ISDIR(info.st_mode)) {
+    return StoreError(absl::StatusCode::kFailedPrecondition,
+                      absl::StrCat("the data directory ", path,
+                                   " is something else than a directory: move that away, or name "
+                                   "another place"));
+  }
   if ((info.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
     return StoreError(absl::StatusCode::kFailedPrecondition,
                       absl::StrCat("others may write to ", path,
@@ -114,7 +146,8 @@ absl::StatusOr<std::string> DataDirectory::PrivateFile(absl::string_view name) c
 
 absl::StatusOr<std::string> DataDirectory::PrivateDirectory(absl::string_view name) const {
   std::string path = absl::StrCat(path_, "/", name);
-  const absl::Status made = MakeDirectory(path);
+  absl::Status made = MakeDirectory(path);
+  if (made.ok()) made = MakePrivate(path);
   if (!made.ok()) return made;
   return path;
 }

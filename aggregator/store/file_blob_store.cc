@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <asio/post.hpp>
 #include <cerrno>
-#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <system_error>
@@ -19,26 +18,49 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "aggregator/store/store_error.h"
+#include "metrics/stopwatch.h"
 
 namespace veilsum::aggregator {
 namespace {
 
 namespace fs = std::filesystem;
-using Clock = std::chrono::steady_clock;
+using metrics::Stopwatch;
+using metrics::StoreRetry;
 
-double Since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
-
-// The names in a directory; empty if it is not there.
-std::vector<std::string> NamesIn(const std::string& directory) {
+// The names in a directory; none if it is not there. All of them, or an error.
+absl::StatusOr<std::vector<std::string>> ListNames(const std::string& directory) {
   std::vector<std::string> names;
   std::error_code error;
   fs::directory_iterator entry(directory, error);
   for (; !error && entry != fs::directory_iterator(); entry.increment(error)) {
     names.push_back(entry->path().filename().string());
   }
-  return names;
+  if (!error || error == std::errc::no_such_file_or_directory) return names;
+  errno = error.value();
+  return SystemError("list", directory);
+}
+
+// For removals, which are best effort.
+std::vector<std::string> NamesIn(const std::string& directory) {
+  return ListNames(directory).value_or(std::vector<std::string>());
+}
+
+StoreRetry WhyRetry(const absl::Status& error) {
+  const int system_error = ErrnoOf(error);
+  if (IsOutOfFiles(system_error)) return StoreRetry::kTooManyFiles;
+  return system_error == EROFS ? StoreRetry::kReadOnly : StoreRetry::kFull;
+}
+
+const char* WhatToDo(StoreRetry why) {
+  switch (why) {
+    case StoreRetry::kFull:
+      return "is full: free some space";
+    case StoreRetry::kReadOnly:
+      return "is read-only: make it writable again";
+    case StoreRetry::kTooManyFiles:
+      break;
+  }
+  return "cannot be written to, too many files are open: raise the limit (LimitNOFILE, ulimit -n)";
 }
 
 void Remove(const std::string& path) {
@@ -59,7 +81,6 @@ absl::StatusOr<std::shared_ptr<FileBlobStore>> FileBlobStore::Open(FileBlobStore
   absl::StatusOr<std::string> root = options.directory->PrivateDirectory("blobs");
   if (!root.ok()) return root.status();
   std::shared_ptr<FileBlobStore> store(new FileBlobStore(std::move(options), *std::move(root)));
-  store->NoteOutcome(absl::OkStatus(), 0);
   return store;
 }
 
@@ -70,10 +91,10 @@ std::string FileBlobStore::DirectoryOf(const std::string& session_id) const {
 void FileBlobStore::Write(BlobName name, std::shared_ptr<const std::string> bytes, Done done) {
   asio::post(thread_, [this, name = std::move(name), bytes = std::move(bytes),
                        done = std::move(done)]() mutable {
-    const Clock::time_point start = Clock::now();
+    const Stopwatch stopwatch;
     const absl::Status status = WriteNow(name, *bytes);
     options_.recorder->StoreOperationFinished(metrics::StoreOperation::kWriteBlob, status.ok(),
-                                              Since(start));
+                                              stopwatch.Seconds());
     if (!status.ok() && !absl::IsResourceExhausted(status)) {
       options_.fatal(status);
       std::abort();  // It must not return.
@@ -89,36 +110,33 @@ absl::Status FileBlobStore::WriteNow(const BlobName& name, const std::string& by
   if (mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST) {
     return SystemError("make", directory);
   }
-  const absl::Status status = WriteBlobFile(options_.calls, directory, name, bytes);
-  // Even where the directory was there: a crash may have come between its making and this.
-  return status.ok() ? SyncBlobDirectory(options_.calls, root_) : status;
+  return WriteBlobFile(options_.calls, directory, name, bytes);
 }
 
 void FileBlobStore::NoteOutcome(const absl::Status& status, uint64_t bytes) {
-  if (!status.ok()) options_.recorder->StoreRetried(metrics::StoreRetry::kFull);
-  options_.recorder->StoreFreeBytes(free_bytes().value_or(0));
+  if (!status.ok()) options_.recorder->StoreRetried(WhyRetry(status));
   const std::lock_guard<std::mutex> lock(mutex_);
-  wanted_bytes_ = status.ok() ? std::nullopt : std::optional<uint64_t>(bytes);
+  failed_ = status.ok() ? std::nullopt : std::optional<Failed>({bytes, WhyRetry(status)});
 }
 
 absl::Status FileBlobStore::healthy() const {
   const std::lock_guard<std::mutex> lock(mutex_);
-  if (!wanted_bytes_.has_value()) return absl::OkStatus();
+  if (!failed_.has_value()) return absl::OkStatus();
   // Maybe nobody tries again until this says that it may be worth it.
-  if (const std::optional<uint64_t> free = free_bytes(); free > *wanted_bytes_) {
-    wanted_bytes_.reset();
+  if (const std::optional<uint64_t> free = free_bytes(); free > failed_->bytes) {
+    failed_.reset();
     return absl::OkStatus();
   }
   return StoreError(absl::StatusCode::kUnavailable,
-                    absl::StrCat("the disk of ", root_, " is full or read-only: free some space (",
-                                 *wanted_bytes_, " bytes were needed last)"));
+                    absl::StrCat("the disk of ", root_, " ", WhatToDo(failed_->why), " (",
+                                 failed_->bytes, " bytes were needed last)"));
 }
 
 absl::StatusOr<std::string> FileBlobStore::ReadTimed(const BlobName& name) {
-  const Clock::time_point start = Clock::now();
+  const Stopwatch stopwatch;
   absl::StatusOr<std::string> bytes = ReadBlobFile(DirectoryOf(name.session_id), name);
   options_.recorder->StoreOperationFinished(metrics::StoreOperation::kReadBlob, bytes.ok(),
-                                            Since(start));
+                                            stopwatch.Seconds());
   return bytes;
 }
 
@@ -126,9 +144,11 @@ absl::StatusOr<std::string> FileBlobStore::Read(const BlobName& name) { return R
 
 absl::StatusOr<std::optional<BlobStore::Checkpoint>> FileBlobStore::LatestCheckpoint(
     const std::string& session_id) {
+  const absl::StatusOr<std::vector<std::string>> names = ListNames(DirectoryOf(session_id));
+  if (!names.ok()) return names.status();
   std::optional<uint64_t> latest;
   uint64_t generation = 0;
-  for (const std::string& name : NamesIn(DirectoryOf(session_id))) {
+  for (const std::string& name : *names) {
     if (!ParseCheckpointName(name, generation)) continue;
     latest = std::max(latest.value_or(0), generation);
   }

@@ -57,8 +57,12 @@ class FileBlobStore final : public BlobStore {
   const FileBlobStoreOptions options_;
   const std::string root_;
   mutable std::mutex mutex_;
-  // What the last write needed, if the disk was full.
-  mutable std::optional<uint64_t> wanted_bytes_;
+  // The last write, if it is to be tried again.
+  struct Failed {
+    uint64_t bytes;
+    metrics::StoreRetry why;
+  };
+  mutable std::optional<Failed> failed_;
   asio::thread_pool thread_{1};
 };
 

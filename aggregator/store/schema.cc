@@ -61,10 +61,7 @@ absl::Status CheckStructure(Database& database, const std::string& path) {
   const absl::Status checked =
       database.Run("PRAGMA quick_check(1)", {}, [&](const Row& row) { found = row.Text(0); });
   if (!checked.ok() || found == "ok") return checked;
-  return StoreError(absl::StatusCode::kDataLoss,
-                    absl::StrCat(path, " is damaged: ", found,
-                                 ". Keep a copy, and start with an empty data directory; what was "
-                                 "in this one is lost"));
+  return StoreError(absl::StatusCode::kDataLoss, absl::StrCat(path, " is damaged: ", found));
 }
 
 absl::Status Migrate(Database& database, int64_t version, const Migration& migration) {
@@ -76,6 +73,29 @@ absl::Status Migrate(Database& database, int64_t version, const Migration& migra
     }
     return status.ok() ? database.Run(arrived.c_str()) : status;
   });
+}
+
+absl::StatusOr<Database> OpenAndCheck(const std::string& path,
+                                      const std::vector<Migration>& migrations) {
+  absl::StatusOr<Database> database = Database::Open(path);
+  if (!database.ok()) return database.status();
+  absl::Status status = database->KeepLogOnClose();
+  // One process, one connection: no file of shared memory, and none beside it.
+  if (status.ok()) status = database->Run("PRAGMA locking_mode = EXCLUSIVE");
+  if (!status.ok()) return status;
+  const absl::StatusOr<int64_t> version = CheckVersion(*database, path, migrations.size());
+  if (!version.ok()) return version.status();
+  for (const char* setting : kSettings) {
+    status = database->Run(setting);
+    if (!status.ok()) return status;
+  }
+  status = CheckStructure(*database, path);
+  for (auto next = static_cast<size_t>(*version); status.ok() && next < migrations.size(); ++next) {
+    status = Migrate(*database, static_cast<int64_t>(next) + 1, migrations[next]);
+  }
+  if (status.ok()) status = TruncateLog(*database);
+  if (!status.ok()) return status;
+  return database;
 }
 
 }  // namespace
@@ -113,25 +133,12 @@ const std::vector<Migration>& Migrations() {
 
 absl::StatusOr<Database> OpenDatabase(const std::string& path,
                                       const std::vector<Migration>& migrations) {
-  absl::StatusOr<Database> database = Database::Open(path);
-  if (!database.ok()) return database.status();
-  absl::Status status = database->KeepLogOnClose();
-  // One process, one connection: no file of shared memory, and none beside it.
-  if (status.ok()) status = database->Run("PRAGMA locking_mode = EXCLUSIVE");
-  if (!status.ok()) return status;
-  const absl::StatusOr<int64_t> version = CheckVersion(*database, path, migrations.size());
-  if (!version.ok()) return version.status();
-  for (const char* setting : kSettings) {
-    status = database->Run(setting);
-    if (!status.ok()) return status;
-  }
-  status = CheckStructure(*database, path);
-  for (auto next = static_cast<size_t>(*version); status.ok() && next < migrations.size(); ++next) {
-    status = Migrate(*database, static_cast<int64_t>(next) + 1, migrations[next]);
-  }
-  if (status.ok()) status = TruncateLog(*database);
-  if (!status.ok()) return status;
-  return database;
+  absl::StatusOr<Database> database = OpenAndCheck(path, migrations);
+  if (database.ok() || !absl::IsDataLoss(database.status())) return database;
+  return StoreError(absl::StatusCode::kDataLoss,
+                    absl::StrCat(database.status().message(),
+                                 ". Keep a copy, and start with an empty data directory; what was "
+                                 "in this one is lost"));
 }
 
 absl::Status TruncateLog(Database& database) {

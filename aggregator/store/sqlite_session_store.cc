@@ -17,13 +17,14 @@
 #include "absl/strings/str_cat.h"
 #include "aggregator/store/failpoint.h"
 #include "aggregator/store/store_error.h"
+#include "metrics/stopwatch.h"
 
 namespace veilsum::aggregator {
 namespace {
 
+using metrics::Stopwatch;
 using metrics::StoreOperation;
 using metrics::StoreRetry;
-using Clock = std::chrono::steady_clock;
 
 // While the disk is full: soon at first, since others may be deleting, then at a pace that costs
 // nothing.
@@ -38,10 +39,6 @@ constexpr uint64_t kRequestBytes = 256;
 uint64_t SizeOf(const Operation& operation) {
   const auto* message = std::get_if<PutMessage>(&operation);
   return kRequestBytes + (message == nullptr ? 0 : message->bytes.size());
-}
-
-double Since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
 // Why to wait and try again; nullopt: this error must end the process.
@@ -227,9 +224,10 @@ void SqliteSessionStore::Flush() {
 bool SqliteSessionStore::WriteBatch() {
   if (batch_.empty()) return true;
   std::vector<absl::Status> answers;
-  const Clock::time_point start = Clock::now();
+  const Stopwatch stopwatch;
   const absl::Status written = RunBatch(answers);
-  options_.recorder->StoreOperationFinished(StoreOperation::kCommit, written.ok(), Since(start));
+  options_.recorder->StoreOperationFinished(StoreOperation::kCommit, written.ok(),
+                                            stopwatch.Seconds());
   if (!written.ok()) return Cope(written);
   Failpoint("store.after_commit");
   truncate_due_ = truncate_due_ || FileSize(log_path_) > kLongLog ||
@@ -269,9 +267,10 @@ void SqliteSessionStore::Answer(const std::vector<absl::Status>& answers) {
 bool SqliteSessionStore::TruncateIfDue() {
   if (!truncate_due_) return true;
   Failpoint("store.before_truncate");
-  const Clock::time_point start = Clock::now();
+  const Stopwatch stopwatch;
   const absl::Status truncated = TruncateLog(tables_.database());
-  options_.recorder->StoreOperationFinished(StoreOperation::kMoveLog, truncated.ok(), Since(start));
+  options_.recorder->StoreOperationFinished(StoreOperation::kMoveLog, truncated.ok(),
+                                            stopwatch.Seconds());
   if (!truncated.ok()) return Cope(truncated);
   Failpoint("store.after_truncate");
   truncate_due_ = false;

@@ -131,6 +131,26 @@ TEST_F(SqliteStoreTest, OnlyItsOwnerCanReadIt) {
   EXPECT_THAT(std::string(Refusal().message()), HasSubstr("chmod 700"));
 }
 
+// As a restored copy may come.
+TEST_F(SqliteStoreTest, WhatIsThereAlreadyIsMadePrivate) {
+  fs::create_directory(directory_);
+  fs::permissions(directory_, fs::perms::owner_all);
+  fs::create_directory(directory_ / "blobs");
+  fs::permissions(directory_ / "blobs", fs::perms::all);
+  Open();
+  EXPECT_EQ(Mode(directory_ / "blobs"), 0700);
+}
+
+TEST_F(SqliteStoreTest, RefusesFilesWhereDirectoriesBelong) {
+  WriteBytes(directory_, "a file");
+  EXPECT_THAT(std::string(Refusal().message()), HasSubstr("something else than a directory"));
+  fs::remove(directory_);
+  fs::create_directory(directory_);
+  fs::permissions(directory_, fs::perms::owner_all);
+  WriteBytes(directory_ / "blobs", "a file");
+  EXPECT_THAT(std::string(Refusal().message()), HasSubstr("blobs: Not a directory"));
+}
+
 TEST_F(SqliteStoreTest, SecondOpenerIsToldWho) {
   Open();
   const absl::Status here = Refusal();
@@ -197,7 +217,9 @@ TEST_F(SqliteStoreTest, RefusesWhatIsNotItsOwn) {
   Tamper("CREATE TABLE other (number INTEGER)");
   EXPECT_TRUE(absl::IsDataLoss(Refusal()));
   WriteBytes(Database(), std::string(5000, 'x'));
-  EXPECT_TRUE(absl::IsDataLoss(Refusal()));
+  const absl::Status refusal = Refusal();
+  EXPECT_TRUE(absl::IsDataLoss(refusal));
+  EXPECT_THAT(std::string(refusal.message()), HasSubstr("start with an empty data directory"));
   WriteBytes(Database(), "");
   Open();
 }

@@ -25,6 +25,7 @@
 #include "aggregator/core_dumps.h"
 #include "aggregator/files.h"
 #include "aggregator/log.h"
+#include "aggregator/open_files.h"
 #include "aggregator/runtime/memory_guard.h"
 #include "aggregator/server.h"
 #include "aggregator/server_options.h"
@@ -278,11 +279,17 @@ absl::Status GuardMemory(const Config& config) {
   return forbidden;
 }
 
+void GetOpenFiles(const Config& config) {
+  const std::string warning = WarningOfOpenFiles(RaiseOpenFiles(), config.limits.max_connections);
+  if (!warning.empty()) spdlog::warn("{}", warning);
+}
+
 absl::Status LoadAndRun(CommandLine line) {
   const absl::StatusOr<Config> config = LoadConfig(std::move(line));
   if (!config.ok()) return config.status();
   StartLog(config->log_level, config->log_format);
   if (absl::Status guarded = GuardMemory(*config); !guarded.ok()) return guarded;
+  GetOpenFiles(*config);
   return Run(*config);
 }
 

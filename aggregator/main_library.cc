@@ -53,9 +53,6 @@ with. On SIGTERM and SIGINT the aggregator takes no new sessions, lets the runni
 exits.
 )";
 
-// EX_IOERR.
-constexpr int kDiskFailed = 74;
-
 constexpr std::chrono::seconds kCheckInterval{1};
 
 std::string Describe(const std::optional<TlsOptions>& tls) {
@@ -128,20 +125,10 @@ metrics::AdminHandlers HandlersFor(const metrics::PrometheusRecorder& recorder,
   return handlers;
 }
 
-// Nothing that is in memory may be believed to be on the disk any more: what is there is read again
-// by the next process.
-[[noreturn]] void LeaveAtOnce(const absl::Status& why) {
-  spdlog::critical("the disk failed: {}; leaving with exit code {}, start again once it is mended",
-                   std::string(why.message()), kDiskFailed);
-  spdlog::default_logger()->flush();
-  _exit(kDiskFailed);
-}
-
 absl::StatusOr<Storage> OpenStorageOf(const Config& config, metrics::Recorder& recorder) {
   if (config.data_directory.empty()) return Storage{};
   StorageOptions options;
   options.directory = config.data_directory;
-  options.fatal = LeaveAtOnce;
   options.recorder = &recorder;
   return OpenStorage(std::move(options));
 }

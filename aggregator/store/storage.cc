@@ -5,8 +5,8 @@
 
 #include <unistd.h>
 
-#include <iostream>
 #include <memory>
+#include <string>
 #include <utility>
 
 #include "aggregator/store/data_directory.h"
@@ -14,17 +14,22 @@
 #include "aggregator/store/memory_blob_store.h"
 #include "aggregator/store/memory_session_store.h"
 #include "aggregator/store/sqlite_session_store.h"
+#include "spdlog/spdlog.h"
 
 namespace veilsum::aggregator {
 namespace {
 
 constexpr int kInputOutputError = 74;  // EX_IOERR of sysexits.h
 
+// At once: nothing more is written, and nobody is told anything.
 void Leave(const absl::Status& error) {
-  std::cerr << "The disk failed, and what is in memory may not be on it: this process ends now. "
-               "Start it again; it goes on from what is stored. "
-            << error.message() << std::endl;
-  _exit(kInputOutputError);  // At once: nothing more is written, and nobody is told anything.
+  spdlog::critical(
+      "the disk failed, and what is in memory may not be on it: {}; leaving with exit code {}, "
+      "start "
+      "again once it is mended, from what is stored",
+      std::string(error.message()), kInputOutputError);
+  spdlog::default_logger()->flush();
+  _exit(kInputOutputError);
 }
 
 }  // namespace

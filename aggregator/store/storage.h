@@ -26,15 +26,15 @@ struct StorageOptions {
   std::string directory;
   // Called when the disk fails in a way after which nothing that is in memory may be believed to be
   // on it (fsyncgate: never fsync again, start again and read). It must not return; the default
-  // says why on stderr and leaves with exit code 74 (EX_IOERR).
+  // says why in the log and leaves with exit code 74 (EX_IOERR).
   std::function<void(const absl::Status&)> fatal;
   metrics::Recorder* recorder = nullptr;  // Outlives the storage; null: nothing is counted.
 };
 
 // Makes the directory (0700) if it is not there; its parent must be. Locks it until both stores are
-// gone. FAILED_PRECONDITION if another process has it open, if others than its owner may write to
-// it, or if it is of a newer version of this program, which is left as it is; DATA_LOSS if the
-// database is damaged. Errors say which file and what to do.
+// gone. FAILED_PRECONDITION if another process has it open, if it is no directory, if others than
+// its owner may write to it, or if it is of a newer version of this program, which is left as it
+// is; DATA_LOSS if the database is damaged. Errors say which file and what to do.
 absl::StatusOr<Storage> OpenStorage(StorageOptions options);
 
 // The same in memory, gone with the process: for tests.

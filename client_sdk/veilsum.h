@@ -234,9 +234,10 @@ class Client {
   //                        or another client broke the protocol, so that this client left it (see
   //                        ReasonName).
   //   ABORTED              The aggregator dropped this client (too late, for example), ended the
-  //                        session (too few clients, for example), or lost it by a restart
-  //                        (UNKNOWN_SESSION). The next FL round may work. DISPLACED: another client
-  //                        with the same identity has connected.
+  //                        session (too few clients, for example), or lost it: it keeps sessions
+  //                        in memory, or its data directory was lost (UNKNOWN_SESSION). The next FL
+  //                        round may work. DISPLACED: another client with the same identity has
+  //                        connected.
   //   NOT_FOUND, PERMISSION_DENIED, UNAUTHENTICATED, UNIMPLEMENTED
   //                        The aggregator does not know the task, or refuses the client.
   //   UNAVAILABLE          The aggregator was gone until after the session's deadlines, or there

@@ -96,8 +96,9 @@ class ParticipantRunner {
   // INVALID_ARGUMENT (the update or weight does not fit the session), UNAVAILABLE (gone, or silent,
   // until after the session's deadlines), those of the store (nothing that depended on what could
   // not be remembered has left), and why the aggregator or the protocol ended it (ABORTED with
-  // REASON_UNKNOWN_SESSION: the aggregator lost the session by a restart). However it ended,
-  // the session is erased from the store, unless a test's hook killed the runner.
+  // REASON_UNKNOWN_SESSION: the aggregator lost the session: it keeps sessions in memory, or its
+  // data directory was lost). However it ended, the session is erased from the store, unless a
+  // test's hook killed the runner.
   using Done = std::function<void(absl::StatusOr<RunnerResult>)>;
 
   // INVALID_ARGUMENT for options that the protocol does not take; errors of the store. Where the

@@ -140,7 +140,7 @@ class Replay {
         for (const Operation& played : persist->operations) {
           if (next_ == operations_.size() || !IsSame(played, operations_[next_])) {
             return absl::DataLossError(
-                absl::StrCat("gives ", NameOf(played), ", which is ", "not what is stored"));
+                absl::StrCat("gives ", NameOf(played), ", and stored is ", NameOfNext()));
           }
           ++next_;
         }
@@ -153,6 +153,11 @@ class Replay {
       if (IsHistory(effect)) history.push_back(std::move(effect));
     }
     return absl::OkStatus();
+  }
+
+  std::string NameOfNext() const {
+    if (next_ == operations_.size()) return "nothing more";
+    return IsPhase(operations_[next_]) ? NameOf(operations_[next_]) : "something of no phase";
   }
 
   // ---- One operation each ----

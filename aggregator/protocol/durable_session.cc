@@ -13,10 +13,6 @@
 namespace veilsum::aggregator {
 namespace {
 
-absl::Status Damaged(absl::string_view text) {
-  return MakeError(absl::StatusCode::kDataLoss, v1::REASON_STORAGE_FAILED, text);
-}
-
 const FreezeSurvivors* FindFreeze(const std::vector<Operation>& operations) {
   for (const Operation& operation : operations) {
     if (const auto* freeze = std::get_if<FreezeSurvivors>(&operation)) return freeze;
@@ -27,15 +23,16 @@ const FreezeSurvivors* FindFreeze(const std::vector<Operation>& operations) {
 // The inputs that are in the sum; none where the checkpoint went with the end of its session.
 absl::StatusOr<std::vector<CountedUpload>> CountedIn(StoredLog& log) {
   if (log.checkpoint == 0 && !log.included.empty()) {
-    return Damaged("there are inputs in a checkpoint that is not there");
+    return DamagedSession("there are inputs in a checkpoint that is not there");
   }
   const FreezeSurvivors* freeze = FindFreeze(log.operations);
   if (freeze == nullptr || freeze->checkpoint == log.checkpoint) return std::move(log.included);
   if (std::holds_alternative<FinishSession>(log.operations.back())) {
     return std::vector<CountedUpload>();
   }
-  return Damaged(absl::StrCat("the survivors were frozen with checkpoint ", freeze->checkpoint,
-                              " of the sum, and the one that can be read is ", log.checkpoint));
+  return DamagedSession(absl::StrCat("the survivors were frozen with checkpoint ",
+                                     freeze->checkpoint, " of the sum, and the newest one is ",
+                                     log.checkpoint));
 }
 
 // All operations of a step, in order.
@@ -62,6 +59,10 @@ void MoveTo(std::vector<CountedUpload>& to, std::vector<CountedUpload>& from) {
 }
 
 }  // namespace
+
+absl::Status DamagedSession(absl::string_view text) {
+  return MakeError(absl::StatusCode::kDataLoss, v1::REASON_STORAGE_FAILED, text);
+}
 
 DurableSession::DurableSession(SessionProtocol protocol, Durability durability)
     : protocol_(std::move(protocol)), durability_(durability) {}

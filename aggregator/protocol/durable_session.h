@@ -21,6 +21,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "aggregator/protocol/events.h"
 #include "aggregator/protocol/operations.h"
 #include "aggregator/protocol/session_protocol.h"
@@ -35,15 +36,15 @@ struct Commit {
   uint64_t batch;
   std::vector<Operation> operations;
 };
-// Copy the accumulator as it is now, with every Fold that was reported by Folded and no other, and
-// write it durably together with `included` and `generation` (greater each time); then step
-// CheckpointWritten. One at a time.
+// Copy the accumulator as it is now, with at least every Fold that was reported by Folded, and
+// write it durably together with `generation` (greater each time) and the names of exactly those in
+// it: `included`, and any that were folded since; then step CheckpointWritten. One at a time.
 struct WriteCheckpoint {
   uint64_t generation;
   std::vector<CountedUpload> included;
 };
 // There are inputs that no checkpoint holds: step CheckpointDue when it is time for one. One at a
-// time; how long, is the shell's business (docs/design.md, "Receipts").
+// time; how long, is the shell's business (docs/design.md, decision 9).
 struct StartCheckpointTimer {};
 
 using Action = std::variant<Effect, Commit, WriteCheckpoint, StartCheckpointTimer>;
@@ -76,10 +77,14 @@ enum class Durability {
 // What a store has of a session.
 struct StoredLog {
   std::vector<Operation> operations;  // In the order in which they were committed.
-  // The newest checkpoint that can be read; generation 0: none.
+  // The newest checkpoint; 0: none. A damaged one ends the session: an earlier one lacks inputs
+  // that were promised.
   uint64_t checkpoint = 0;
   std::vector<CountedUpload> included;
 };
+
+// Of what is stored of a session: DATA_LOSS with REASON_STORAGE_FAILED.
+absl::Status DamagedSession(absl::string_view text);
 
 // Not thread-safe: one serial executor per session.
 class DurableSession {

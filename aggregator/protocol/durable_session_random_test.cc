@@ -3,10 +3,12 @@
 
 // Random sessions on a store that takes its time, fails and is cut off anywhere. What must hold:
 //   1. What a client or the operator hears is stored, and a receipt's input is in a checkpoint.
-//   2. Whatever is stored can be restored; who got a receipt is in the sum.
+//   2. Whatever is stored can be restored; who got a receipt is in the sum, and the survivors of a
+//      completed session are exactly those in it, though a checkpoint may hold more than was told.
 //   3. The survivors never change.
 //   4. Every session ends.
 
+#include <algorithm>
 #include <deque>
 #include <map>
 #include <optional>
@@ -49,10 +51,15 @@ class RandomSession {
     ASSERT_NE(freeze, nullptr);
     const auto survivors = crypto::DecodeBitmap(crypto::AsBytes(freeze->survivors), kClients);
     for (const uint32_t i : receipts_) EXPECT_TRUE((*survivors)[i]) << "client " << i;
+    // Those whose masks are removed are those who are in the sum.
+    std::vector<bool> in_sum(kClients);
+    for (const CountedUpload& one : checkpoint_.included) in_sum[IndexOf(one.from)] = true;
+    EXPECT_EQ(*survivors, in_sum);
   }
 
   bool completed() const { return completed_; }
   int restarts() const { return restarts_; }
+  int more() const { return more_; }
 
  private:
   static bool Failed() { return ::testing::Test::HasFailure(); }
@@ -135,6 +142,7 @@ class RandomSession {
     if (write_.has_value() && Below(2) == 0) Save(*write_);
     commits_.clear();
     folds_.clear();
+    unreported_.clear();
     write_.reset();
     timer_ = unmask_ = false;
     StoredLog log{log_, checkpoint_.generation, checkpoint_.included};
@@ -167,6 +175,21 @@ class RandomSession {
     checkpoint_ = write;
   }
 
+  // What is in the sum by now, though nobody has said so: it stays there.
+  void AddUnreported(WriteCheckpoint& write) {
+    for (const uint32_t i : folds_) {
+      if (Below(3) == 0) unreported_.insert(i);
+    }
+    for (const uint32_t i : unreported_) {
+      const CountedUpload upload{Id(i), talk_.UploadDigest(i)};
+      if (std::find(write.included.begin(), write.included.end(), upload) != write.included.end()) {
+        continue;
+      }
+      write.included.push_back(upload);
+      ++more_;
+    }
+  }
+
   void Step(Event event) { Do(session_->Step(std::move(event))); }
   void Do(Actions actions) {
     for (Action& action : actions) {
@@ -175,6 +198,7 @@ class RandomSession {
       } else if (const auto* write = std::get_if<WriteCheckpoint>(&action)) {
         EXPECT_FALSE(write_.has_value());
         write_ = *write;
+        AddUnreported(*write_);
       } else if (std::holds_alternative<StartCheckpointTimer>(action)) {
         EXPECT_FALSE(timer_);
         timer_ = true;
@@ -274,6 +298,8 @@ class RandomSession {
   std::optional<WriteCheckpoint> write_;
   // The process.
   std::vector<uint32_t> folds_;
+  std::set<uint32_t> unreported_;  // In the sum, and once in folds_.
+  int more_ = 0;                   // Of them, how many were in a checkpoint that was not told.
   bool timer_ = false;
   bool unmask_ = false;
   // What was heard.
@@ -288,16 +314,19 @@ class RandomSession {
 void PlayMany(const v1::SessionHeader& header) {
   int completed = 0;
   int restarts = 0;
+  int more = 0;
   for (uint32_t seed = 0; seed < 60 && !::testing::Test::HasFailure(); ++seed) {
     SCOPED_TRACE(seed);
     RandomSession session(header, seed);
     session.Run();
     completed += session.completed();
     restarts += session.restarts();
+    more += session.more();
   }
   // Or the test does not get far.
   EXPECT_GT(completed, 10);
   EXPECT_GT(restarts, 60);
+  EXPECT_GT(more, 20);
 }
 
 TEST(DurableSessionRandomTest, LosesNothing) { PlayMany(TestHeader(kClients)); }

@@ -20,10 +20,6 @@
 namespace veilsum::aggregator {
 namespace {
 
-absl::Status Damaged(absl::string_view text) {
-  return MakeError(absl::StatusCode::kDataLoss, v1::REASON_STORAGE_FAILED, text);
-}
-
 // A time of the wall clock, of this process or an earlier one, on the steady one. Never in the
 // future, whatever the wall clock did.
 SessionView::Clock::time_point SteadyTime(absl::Time time) {
@@ -59,7 +55,7 @@ absl::StatusOr<std::shared_ptr<SessionRuntime>> SessionRuntime::Restore(
     StoredSession stored, std::optional<BlobStore::Checkpoint> checkpoint, SessionServices services,
     std::unique_ptr<SessionStorage> storage) {
   v1::Task task;
-  if (!task.ParseFromString(stored.session.task)) return Damaged("its task does not parse");
+  if (!task.ParseFromString(stored.session.task)) return DamagedSession("its task does not parse");
   StoredLog log;
   std::optional<Checkpoint> sum;
   if (checkpoint.has_value()) {
@@ -67,11 +63,11 @@ absl::StatusOr<std::shared_ptr<SessionRuntime>> SessionRuntime::Restore(
     if (!decoded.ok()) return decoded.status();
     if (decoded->name.session_id != stored.session.session_id ||
         decoded->name.generation != checkpoint->generation) {
-      return Damaged("its checkpoint is another one than its name says");
+      return DamagedSession("its checkpoint is another one than its name says");
     }
     if (decoded->accumulator.elements() != ElementsOf(task.vector()) ||
         decoded->accumulator.modulus_bits() != task.vector().modulus_bits()) {
-      return Damaged("its checkpoint is of another vector");
+      return DamagedSession("its checkpoint is of another vector");
     }
     log.checkpoint = checkpoint->generation;
     log.included = decoded->name.included;
@@ -83,7 +79,7 @@ absl::StatusOr<std::shared_ptr<SessionRuntime>> SessionRuntime::Restore(
       OptionsFor(task, stored.session.header, services.admits, services.enrolment), std::move(log));
   if (!session.ok()) return session.status();
   if (session->protocol().header().session_id() != stored.session.session_id) {
-    return Damaged("its header is of another session");
+    return DamagedSession("its header is of another session");
   }
   const std::shared_ptr<SessionRuntime> runtime(
       new SessionRuntime(task, *std::move(session), std::move(services), std::move(storage),

@@ -3,23 +3,15 @@
 
 #include "aggregator/runtime/session_sum.h"
 
-#include <chrono>
 #include <utility>
 
 #include "aggregator/accumulate/checkpoint.h"
+#include "metrics/stopwatch.h"
 
 namespace veilsum::aggregator {
 namespace {
 
-class Stopwatch {
- public:
-  double Seconds() const {
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
-  }
-
- private:
-  const std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
-};
+using metrics::Stopwatch;
 
 uint64_t PairwiseMasks(const UnmaskPlan& plan) {
   uint64_t count = 0;
@@ -69,9 +61,7 @@ void SessionSum::Restore(Accumulator accumulator, std::vector<CountedUpload> inc
 }
 
 void SessionSum::Account() {
-  bytes_ =
-      static_cast<int64_t>(accumulator_->elements() *
-                           crypto::LaneBytes(crypto::LaneWidthFor(accumulator_->modulus_bits())));
+  bytes_ = static_cast<int64_t>(Bytes(accumulator_->elements(), accumulator_->modulus_bits()));
   recorder_.BufferBytes(metrics::Pool::kAccumulator, bytes_);
 }
 

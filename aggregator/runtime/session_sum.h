@@ -36,7 +36,7 @@ class SessionSum : public std::enable_shared_from_this<SessionSum> {
 
   // Memory of a session's sum.
   static uint64_t Bytes(const v1::VectorSpec& spec) {
-    return ElementsOf(spec) * crypto::LaneBytes(crypto::LaneWidthFor(spec.modulus_bits()));
+    return Bytes(ElementsOf(spec), spec.modulus_bits());
   }
 
   // Sets the memory of the sum aside. Fails all that follows if that does not work.
@@ -46,8 +46,8 @@ class SessionSum : public std::enable_shared_from_this<SessionSum> {
   // `name` stands for the upload in checkpoints.
   void Fold(std::shared_ptr<TakenUpload> upload, CountedUpload name,
             std::function<void(absl::Status)> done);
-  // The sum as it is now and the names of exactly those in it, encoded (checkpoint.h). That may be
-  // one more than were reported: a fold that is over and not heard of yet.
+  // The sum as it is now and the names of exactly those in it, encoded (checkpoint.h). Those may be
+  // some more than were reported: folds that are over and not heard of yet.
   void Checkpoint(std::string session_id, uint64_t generation,
                   std::function<void(absl::StatusOr<std::shared_ptr<const std::string>>)> done);
   // Ends the sum and gives its memory back.
@@ -57,6 +57,9 @@ class SessionSum : public std::enable_shared_from_this<SessionSum> {
   void End();
 
  private:
+  static uint64_t Bytes(uint64_t elements, uint32_t modulus_bits) {
+    return elements * crypto::LaneBytes(crypto::LaneWidthFor(modulus_bits));
+  }
   void Post(std::function<void()> work);
   absl::StatusOr<Unmasked> RunTimedUnmask(const UnmaskPlan& plan);
   void Release();

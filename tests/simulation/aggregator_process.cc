@@ -98,6 +98,7 @@ void AggregatorProcess::Kill(uint64_t after_actions, uint64_t store_choice, uint
   completed_.clear();
   folding_.clear();
   folds_under_way_ = 0;
+  unheard_.clear();
   finished_ = false;
   dying_.reset();
   wires_.died();
@@ -254,7 +255,12 @@ void AggregatorProcess::Do(aggregator::Commit& commit) {
   around_.store.Commit(std::move(commit.operations), committed);
 }
 
+// As SessionSum does: the names of all that is in the accumulator, also of folds that the session
+// has not heard of.
 void AggregatorProcess::Do(aggregator::WriteCheckpoint& write) {
+  for (const auto& [client, digest] : unheard_) {
+    write.included.push_back({IdentityOf(client).public_key(), digest});
+  }
   around_.witness.Checkpoint(write, folded_);
   around_.store.WriteCheckpoint(
       write.generation, write.included, [this] { return accumulator_->Pack(); },
@@ -361,11 +367,19 @@ void AggregatorProcess::Do(const aggregator::Fold& fold) {
 }
 
 void AggregatorProcess::FoldNow(uint32_t client, const std::string& bytes) {
-  --folds_under_way_;
+  const crypto::Digest digest = crypto::Sha256(crypto::AsBytes(bytes));
   const absl::Status status = accumulator_->FoldPacked(crypto::AsBytes(bytes));
-  if (status.ok() && !folded_.emplace(client, crypto::Sha256(crypto::AsBytes(bytes))).second) {
+  if (status.ok() && !folded_.emplace(client, digest).second) {
     around_.witness.Violate(absl::StrCat("I2: client ", client, " was folded twice"));
   }
+  if (plan_.fold_news_ms == 0) return TellOfFold(client, status);
+  if (status.ok()) unheard_.emplace(client, digest);
+  After(plan_.fold_news_ms * kMillisecond, [this, client, status] { TellOfFold(client, status); });
+}
+
+void AggregatorProcess::TellOfFold(uint32_t client, const absl::Status& status) {
+  --folds_under_way_;
+  unheard_.erase(client);
   Step(aggregator::Folded{IdentityOf(client).public_key(), status});
 }
 

@@ -134,6 +134,7 @@ class AggregatorProcess {
   void Do(const aggregator::Persist&);
 
   void FoldNow(uint32_t client, const std::string& bytes);
+  void TellOfFold(uint32_t client, const absl::Status& status);
   void WriteResult(aggregator::Unmasked unmasked);
   void AnswerUpload(uint32_t client, const aggregator::Reply& reply);
   void AnswerCall(uint32_t client, uint64_t call, const aggregator::Reply& reply);
@@ -161,6 +162,7 @@ class AggregatorProcess {
   std::map<uint32_t, std::deque<uint64_t>> completed_;
   std::map<uint32_t, std::vector<uint64_t>> folding_;
   uint32_t folds_under_way_ = 0;
+  std::map<uint32_t, crypto::Digest> unheard_;  // Folded, and the session has not heard of it.
   bool restored_ = false;
   bool finished_ = false;
   struct Dying {

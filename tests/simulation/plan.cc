@@ -44,6 +44,7 @@ void DrawSession(Random& random, uint32_t max_clients, Plan& plan) {
   constexpr std::array<uint32_t, 4> kCheckpoints = {5, 50, 300, 3'000};
   plan.checkpoint_ms = kCheckpoints[random.Below(4)];
   plan.for_operator_only = random.Chance(5);
+  if (random.Chance(50)) plan.fold_news_ms = static_cast<uint32_t>(random.Between(1, 30));
 }
 
 // By weight.
@@ -130,7 +131,8 @@ std::vector<Number> NumbersOf(const Plan& plan) {
           {"dimension", plan.dimension},
           {"target_percent", plan.target_percent},
           {"checkpoint_ms", plan.checkpoint_ms},
-          {"for_operator_only", plan.for_operator_only}};
+          {"for_operator_only", plan.for_operator_only},
+          {"fold_news_ms", plan.fold_news_ms}};
 }
 
 bool SetNumber(Plan& plan, absl::string_view name, uint64_t value) {
@@ -155,6 +157,8 @@ bool SetNumber(Plan& plan, absl::string_view name, uint64_t value) {
     plan.checkpoint_ms = small;
   else if (name == "for_operator_only")
     plan.for_operator_only = value != 0;
+  else if (name == "fold_news_ms")
+    plan.fold_news_ms = small;
   else
     return false;
   return true;

@@ -64,6 +64,7 @@ struct Plan {
   uint32_t target_percent = 100;  // ClosingRule of every phase.
   uint32_t checkpoint_ms = 200;
   bool for_operator_only = false;  // The audience.
+  uint32_t fold_news_ms = 0;       // From the end of a fold until the session hears of it.
 
   std::vector<Disturbance> disturbances;
 

@@ -77,6 +77,8 @@ TEST(WorldTest, CompletesUndisturbed) {
 
 TEST(WorldTest, HoldsUnderDisturbances) {
   uint64_t completed = 0;
+  uint64_t kills = 0;
+  uint64_t comparisons = 0;
   for (uint64_t seed = 1; seed <= 3'000; ++seed) {
     WorldOptions options;
     options.check_privacy = seed % 16 == 0;
@@ -84,9 +86,13 @@ TEST(WorldTest, HoldsUnderDisturbances) {
     const Verdict verdict = PlayWorld(plan, options);
     ASSERT_TRUE(verdict.ok()) << verdict.violations[0] << "\n" << ToText(plan);
     if (verdict.reason == v1::REASON_UNSPECIFIED) ++completed;
+    kills += verdict.kills;
+    comparisons += verdict.comparisons;
   }
   // Or it would not say much.
   EXPECT_GT(completed, 1'500u);
+  EXPECT_GT(kills, 1'000u);
+  EXPECT_GT(comparisons, 1'000u);
 }
 
 TEST(RegressionTest, AllHold) {
@@ -114,7 +120,7 @@ class SabotageTest : public testing::TestWithParam<Sabotage> {};
 TEST_P(SabotageTest, IsFoundAndShrunk) {
   WorldOptions options;
   options.sabotage = GetParam();
-  for (uint64_t seed = 1; seed <= 2'000; ++seed) {
+  for (uint64_t seed = 1; seed <= 20'000; ++seed) {
     const Plan plan = MakePlan(seed, 4);
     const Verdict verdict = PlayWorld(plan, options);
     if (verdict.ok()) continue;

@@ -44,7 +44,7 @@ void Witness::Trace(const std::string& text) const {
                static_cast<double>(clock_.now()) / 1000, text.c_str());
 }
 
-void Witness::Require(bool holds, const char* what, uint32_t client) {
+void Witness::Require(bool holds, absl::string_view what, uint32_t client) {
   if (!holds) Violate(absl::StrCat("left before it was durable: ", what, ", client ", client));
 }
 
@@ -180,7 +180,9 @@ void Witness::CheckRefused(uint32_t client, const v1::Refused& refused) {
     return;
   }
   // Those who were silent are told by the closing.
-  Require(dropped_.count(client) != 0 || !closed_.empty(), "that a client is out", client);
+  const bool silent = refused.reason() == v1::REASON_NO_ANSWER;
+  Require(dropped_.count(client) != 0 || (silent && !closed_.empty()),
+          absl::StrCat("that a client is out (", v1::Reason_Name(refused.reason()), ")"), client);
 }
 
 // A phase may start again after a restart, and never an earlier one.

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/string_view.h"
 #include "aggregator/protocol/durable_session.h"
 #include "aggregator/protocol/events.h"
 #include "tests/simulation/clock.h"
@@ -87,7 +88,7 @@ class Witness {
   bool CountedDurably(uint32_t client, const crypto::Digest* digest) const;
   void CheckAccepted(uint32_t client, aggregator::Phase phase);
   void CheckRefused(uint32_t client, const v1::Refused& refused);
-  void Require(bool holds, const char* what, uint32_t client = 0);
+  void Require(bool holds, absl::string_view what, uint32_t client = 0);
 
   const Clock& clock_;
   const Store& store_;

@@ -6,6 +6,11 @@
 #ifndef VEILSUM_AGGREGATOR_CERTIFICATE_WATCH_H_
 #define VEILSUM_AGGREGATOR_CERTIFICATE_WATCH_H_
 
+#include <functional>
+#include <vector>
+
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "aggregator/certificate_reloader.h"
 #include "aggregator/config/config.h"
 #include "aggregator/server.h"
@@ -20,15 +25,34 @@ ServerTls TlsOf(const ServerOptions& options);
 class CertificateWatch {
  public:
   // Reports `present`, which `server` was started with: until when each certificate is good, and
-  // whether the server's is.
+  // whether the server's is. `now` is the wall clock, which may jump.
   CertificateWatch(const Config& config, ServerTls present, AggregatorServer& server,
-                   metrics::Recorder& recorder);
+                   metrics::Recorder& recorder, std::function<absl::Time()> now = absl::Now);
+  CertificateWatch(const CertificateWatch&) = delete;
+  CertificateWatch& operator=(const CertificateWatch&) = delete;
 
   // Once; call it every now and then. The server takes over what is new and good, and it is
-  // reported; the log says what is new and is not.
-  void Look() { reloader_.Look(); }
+  // reported; the log says what is new and is not, and once what ends soon or has ended. A server
+  // whose own certificate has ended is not ready.
+  void Look();
 
  private:
+  enum class Stage { kGood, kEndsSoon, kOver };
+  struct Watched {
+    metrics::Certificate which;
+    const char* name;
+    absl::Time ends;
+    Stage said = Stage::kGood;
+  };
+
+  CertificateReloader::Steps Steps(const Config& config, AggregatorServer& server);
+  void Take(const ServerTls& tls);
+  void Watch(metrics::Certificate which, const char* name, const std::string& pem);
+  void CompareWithClock();
+
+  metrics::Recorder& recorder_;
+  const std::function<absl::Time()> now_;
+  std::vector<Watched> watched_;
   CertificateReloader reloader_;
 };
 

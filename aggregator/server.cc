@@ -4,6 +4,7 @@
 #include "aggregator/server.h"
 
 #include <algorithm>
+#include <chrono>
 #include <future>
 #include <thread>
 #include <utility>
@@ -166,8 +167,9 @@ const Aggregator::Recovered& AggregatorServer::recovered() const { return state_
 void AggregatorServer::Drain(absl::Duration grace) {
   state_->grpc->SetServing(false);
   if (!state_->BecomesIdle(grace)) state_->EndSessions();
-  const absl::Time leave_by = absl::Now() + kLeaveTime;
-  while (connections() > 0 && absl::Now() < leave_by) absl::SleepFor(absl::Milliseconds(10));
+  using Clock = std::chrono::steady_clock;
+  const auto leave_by = Clock::now() + absl::ToChronoMilliseconds(kLeaveTime);
+  while (connections() > 0 && Clock::now() < leave_by) absl::SleepFor(absl::Milliseconds(10));
 }
 
 void AggregatorServer::Shutdown() { state_->Shutdown(); }

@@ -19,6 +19,9 @@
 namespace veilsum::aggregator {
 namespace {
 
+// Of a message of who has no seat: keys with an identity, or a word of farewell.
+constexpr size_t kMostBytesWithoutSeat = 64 << 10;
+
 // Is the download request signed by the identity that it names?
 absl::Status CheckDownloadSignature(const v1::DownloadResultRequest& request,
                                     const IdentityPublicKey& identity, const Digest& transcript) {
@@ -166,9 +169,34 @@ void SessionRuntime::Resume(const IdentityPublicKey& identity, ConnectionPtr con
   // What waits for the store is of an earlier time, when the client had another connection: it gets
   // that again, in the right order.
   Post([this, identity, connection = std::move(connection), last_outcome] {
-    OnceStored([this, self = shared_from_this(), identity, connection, last_outcome] {
-      ResumeNow(identity, connection, last_outcome);
-    });
+    ForgetResume(identity);
+    if (lost_ || stored_batch_ >= last_batch_) {
+      return ResumeNow(identity, connection, last_outcome);
+    }
+    resuming_[identity] = {connection, last_outcome, last_batch_, nullptr, nullptr};
+    ResumeStored();
+  });
+}
+
+// Those that have waited for long enough; and comes back for the others.
+void SessionRuntime::ResumeStored() {
+  auto next = resuming_.begin();
+  while (next != resuming_.end()) {
+    if (!lost_ && next->second.batch > stored_batch_) {
+      ++next;
+      continue;
+    }
+    const IdentityPublicKey identity = next->first;
+    const Resuming one = std::move(next->second);
+    resuming_.erase(next);
+    ResumeNow(identity, one.connection, one.last_outcome);
+    if (one.message != nullptr) ReceiveNow(identity, one.connection, *one.message, one.done);
+    next = resuming_.upper_bound(identity);
+  }
+  if (resuming_.empty() || std::exchange(resume_due_, true)) return;
+  OnceStored([this, self = shared_from_this()] {
+    resume_due_ = false;
+    ResumeStored();
   });
 }
 
@@ -211,16 +239,17 @@ void SessionRuntime::Receive(const IdentityPublicKey& identity, ConnectionPtr co
                              v1::ClientMessage message, std::function<void()> done) {
   const auto shared = std::make_shared<v1::ClientMessage>(std::move(message));
   Post([this, identity, connection = std::move(connection), shared, done = std::move(done)] {
-    AfterResume(identity, connection,
-                [this, self = shared_from_this(), identity, connection, shared, done] {
-                  if (lost_ || !IsAttached(identity, connection)) return done();
-                  ReceiveNow(identity, *shared, done);
-                });
+    const auto waiting = resuming_.find(identity);
+    if (waiting != resuming_.end() && waiting->second.connection == connection) {
+      return KeepForResume(identity, std::move(*shared), done);
+    }
+    ReceiveNow(identity, connection, *shared, done);
   });
 }
 
-void SessionRuntime::ReceiveNow(const IdentityPublicKey& identity, v1::ClientMessage& message,
-                                const std::function<void()>& done) {
+void SessionRuntime::ReceiveNow(const IdentityPublicKey& identity, const ConnectionPtr& connection,
+                                v1::ClientMessage& message, const std::function<void()>& done) {
+  if (lost_ || !IsAttached(identity, connection)) return done();
   if (absl::Status keeps_up = CheckKeepsUp(); !keeps_up.ok() && !message.has_withdraw()) {
     RefuseMessage(identity, RoundOf(message, RoundOf(phase_)), keeps_up);
     return done();
@@ -232,10 +261,37 @@ void SessionRuntime::ReceiveNow(const IdentityPublicKey& identity, v1::ClientMes
 
 // A client speaks as soon as it has said Hello. If its Resume waits for the store, what comes over
 // that connection waits behind it, or it would be taken for an older connection's and forgotten.
-void SessionRuntime::AfterResume(const IdentityPublicKey& identity, const ConnectionPtr& connection,
-                                 std::function<void()> work) {
-  if (lost_ || once_stored_.empty() || IsAttached(identity, connection)) return work();
-  once_stored_.emplace_back(once_stored_.back().first, std::move(work));
+void SessionRuntime::KeepForResume(const IdentityPublicKey& identity, v1::ClientMessage message,
+                                   std::function<void()> done) {
+  Resuming& waiting = resuming_.at(identity);
+  absl::Status may_wait = CheckMayWait(identity, message);
+  if (!may_wait.ok() || waiting.message != nullptr) {
+    v1::ServerMessage answer = RefusedMessage(
+        v1::Refused::SCOPE_MESSAGE,
+        may_wait.ok() ? StatusFor(v1::REASON_EARLY, "one message is waiting already") : may_wait);
+    answer.mutable_refused()->set_round(RoundOf(message, RoundOf(phase_)));
+    waiting.connection->Send(Encode(answer));
+    return done();
+  }
+  waiting.message = std::make_unique<v1::ClientMessage>(std::move(message));
+  waiting.done = std::move(done);
+}
+
+// Who has no seat has nothing to say but its keys.
+absl::Status SessionRuntime::CheckMayWait(const IdentityPublicKey& identity,
+                                          const v1::ClientMessage& message) const {
+  if (absl::Status keeps_up = CheckKeepsUp(); !keeps_up.ok()) return keeps_up;
+  if (session_.protocol().HasSeat(identity)) return CheckBodyOf(message);
+  const bool fits = (message.has_advertise_keys() || message.has_withdraw()) &&
+                    message.ByteSizeLong() <= kMostBytesWithoutSeat;
+  return fits ? absl::OkStatus()
+              : StatusFor(v1::REASON_EARLY, "this client has not advertised its keys yet");
+}
+
+// A newer connection took over, or it is gone.
+void SessionRuntime::ForgetResume(const IdentityPublicKey& identity) {
+  const auto node = resuming_.extract(identity);
+  if (!node.empty() && node.mapped().done != nullptr) node.mapped().done();
 }
 
 absl::Status SessionRuntime::CheckKeepsUp() const {
@@ -253,11 +309,11 @@ std::optional<Event> SessionRuntime::EventFor(const IdentityPublicKey& identity,
     case v1::ClientMessage::kAdvertiseKeys:
       return AdvertiseKeysReceived{identity, std::move(*message.mutable_advertise_keys())};
     case v1::ClientMessage::kShareKeys:
-      refusal = CheckBody(message.share_keys());
+      refusal = CheckBodyOf(message);
       if (!refusal.ok()) break;
       return ShareKeysReceived{identity, std::move(*message.mutable_share_keys())};
     case v1::ClientMessage::kUnmasking:
-      refusal = CheckBody(message.unmasking());
+      refusal = CheckBodyOf(message);
       if (!refusal.ok()) break;
       return UnmaskingReceived{identity, std::move(*message.mutable_unmasking())};
     case v1::ClientMessage::kWithdraw:
@@ -293,11 +349,19 @@ absl::Status SessionRuntime::CheckBody(const v1::SignedMessage& message) const {
   return shape.clients == 0 ? absl::OkStatus() : CheckBodySize(message.body(), shape.degree);
 }
 
+absl::Status SessionRuntime::CheckBodyOf(const v1::ClientMessage& message) const {
+  if (message.has_share_keys()) return CheckBody(message.share_keys());
+  if (message.has_unmasking()) return CheckBody(message.unmasking());
+  return absl::OkStatus();
+}
+
 void SessionRuntime::Detach(const IdentityPublicKey& identity, ConnectionPtr connection) {
   Post([this, identity, connection = std::move(connection)] {
-    AfterResume(identity, connection, [this, self = shared_from_this(), identity, connection] {
-      if (IsAttached(identity, connection)) connections_.erase(identity);
-    });
+    const auto waiting = resuming_.find(identity);
+    if (waiting != resuming_.end() && waiting->second.connection == connection) {
+      ForgetResume(identity);
+    }
+    if (IsAttached(identity, connection)) connections_.erase(identity);
   });
 }
 

@@ -173,10 +173,14 @@ class SessionRuntime : public std::enable_shared_from_this<SessionRuntime> {
   void Lose(const absl::Status& why);
   absl::Status CheckKeepsUp() const;
 
-  void ReceiveNow(const IdentityPublicKey& identity, v1::ClientMessage& message,
-                  const std::function<void()>& done);
-  void AfterResume(const IdentityPublicKey& identity, const ConnectionPtr& connection,
-                   std::function<void()> work);
+  void ReceiveNow(const IdentityPublicKey& identity, const ConnectionPtr& connection,
+                  v1::ClientMessage& message, const std::function<void()>& done);
+  void ResumeStored();
+  void KeepForResume(const IdentityPublicKey& identity, v1::ClientMessage message,
+                     std::function<void()> done);
+  void ForgetResume(const IdentityPublicKey& identity);
+  absl::Status CheckMayWait(const IdentityPublicKey& identity,
+                            const v1::ClientMessage& message) const;
   void ResumeNow(const IdentityPublicKey& identity, const ConnectionPtr& connection,
                  v1::Outcome last_outcome);
   absl::Status WhyLost() const;
@@ -189,6 +193,7 @@ class SessionRuntime : public std::enable_shared_from_this<SessionRuntime> {
 
   std::optional<Event> EventFor(const IdentityPublicKey& identity, v1::ClientMessage& message);
   absl::Status CheckBody(const v1::SignedMessage& message) const;
+  absl::Status CheckBodyOf(const v1::ClientMessage& message) const;
   void RefuseMessage(const IdentityPublicKey& identity, v1::Round round,
                      const absl::Status& refusal);
   void Attach(const IdentityPublicKey& identity, ConnectionPtr connection);
@@ -234,6 +239,17 @@ class SessionRuntime : public std::enable_shared_from_this<SessionRuntime> {
   uint64_t last_batch_ = 0;
   uint64_t stored_batch_ = 0;
   std::deque<std::pair<uint64_t, std::function<void()>>> once_stored_;
+  // Clients that are back, while what was asked for before they came is not stored: at most one
+  // connection of each, with at most one message, since a disk may stand still for long.
+  struct Resuming {
+    ConnectionPtr connection;
+    v1::Outcome last_outcome;
+    uint64_t batch;  // After this one.
+    std::unique_ptr<v1::ClientMessage> message;
+    std::function<void()> done;  // Of the message.
+  };
+  std::map<IdentityPublicKey, Resuming> resuming_;
+  bool resume_due_ = false;  // ResumeStored is among what waits.
   Clock::time_point next_checkpoint_;
   std::vector<Ended> once_ended_;
 

@@ -9,8 +9,17 @@
 #include "absl/strings/str_cat.h"
 #include "aggregator/runtime/names.h"
 #include "aggregator/runtime/session_runtime.h"
+#include "proto/rpc_error/retry_after.h"
 
 namespace veilsum::aggregator {
+
+namespace {
+
+// UploadOpens that may wait for the store: one of each client, and one of the connection that it
+// lost. They are not checked before they are answered.
+uint64_t MostOpening(const v1::Task& task) { return 2 * uint64_t{task.max_clients()} + 16; }
+
+}  // namespace
 
 v1::UploadReceipt SessionRuntime::ReceiptOf(const Reply& reply) const {
   v1::UploadReceipt receipt;
@@ -30,6 +39,14 @@ void SessionRuntime::OpenUpload(v1::UploadOpen open, PendingUploads::CutOff cut_
     }
     if (lost_) return answer(WhyLost());
     if (absl::Status keeps_up = CheckKeepsUp(); !keeps_up.ok()) return answer(keeps_up);
+    if (uploads_.opening() >= MostOpening(task_)) {
+      services_.recorder.OverloadRejection(metrics::Overload::kStore);
+      return answer(WithRetryAfter(
+          StatusFor(v1::REASON_OVERLOADED,
+                    "as many uploads as the session has clients wait for the aggregator's disk; "
+                    "try again shortly"),
+          absl::Seconds(2)));
+    }
     const auto answered = [this, total_bytes = open.total_bytes(), cut_off,
                            answer](const Reply& reply) {
       answer(GrantFor(reply, total_bytes, cut_off));

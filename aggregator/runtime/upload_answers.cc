@@ -24,6 +24,7 @@ std::optional<One> TakeOldest(std::map<IdentityPublicKey, std::deque<One>>& queu
 
 void UploadAnswers::AwaitOpened(const IdentityPublicKey& from, Waiting waiting) {
   opened_[from].push_back(std::move(waiting));
+  ++opening_;
 }
 
 void UploadAnswers::AwaitCompleted(const IdentityPublicKey& from, const Digest& digest,
@@ -52,6 +53,7 @@ void UploadAnswers::Answer(const Reply& reply) {
   std::optional<Waiting> waiting;
   if (reply.answers == Answers::kUploadOpened) {
     waiting = TakeOldest(opened_, reply.to);
+    if (waiting.has_value()) --opening_;
   } else if (auto completion = TakeOldest(completed_, reply.to)) {
     waiting = std::move(completion->waiting);
   }
@@ -67,6 +69,7 @@ void UploadAnswers::RefuseAll(const absl::Status& why) {
   for (auto& [identity, queue] : std::exchange(opened_, {})) {
     for (const Waiting& waiting : queue) waiting.refuse(why);
   }
+  opening_ = 0;
   for (auto& [identity, queue] : std::exchange(completed_, {})) {
     for (const Completion& completion : queue) completion.waiting.refuse(why);
   }

@@ -49,6 +49,9 @@ class UploadAnswers {
   void AwaitOpened(const IdentityPublicKey& from, Waiting waiting);
   void AwaitCompleted(const IdentityPublicKey& from, const Digest& digest, Waiting waiting);
 
+  // How many wait for the Reply to their UploadOpened.
+  size_t opening() const { return opening_; }
+
   // With Fold: the digest of what is folded.
   Digest BeginFold(const IdentityPublicKey& from);
 
@@ -66,6 +69,7 @@ class UploadAnswers {
   using Folding = std::vector<Waiting>;
 
   std::map<IdentityPublicKey, std::deque<Waiting>> opened_;
+  size_t opening_ = 0;
   std::map<IdentityPublicKey, std::deque<Completion>> completed_;
   std::map<IdentityPublicKey, Folding> folding_;
 };

@@ -72,14 +72,16 @@ void SessionRuntime::CarryOut(WriteCheckpoint& write) {
       [self = shared_from_this(), generation = write.generation, stored](const Encoded& encoded) {
         if (!encoded.ok()) return stored(encoded.status());
         self->Post([self, generation, bytes = *encoded, stored] {
-          if (!self->lost_) self->storage_->WriteCheckpoint(generation, bytes, stored);
+          // Of an ended session it would be written behind the removal of its blobs, and stay.
+          if (self->lost_ || self->finished_) return;
+          self->storage_->WriteCheckpoint(generation, bytes, stored);
         });
       });
 }
 
 void SessionRuntime::CheckpointStored(uint64_t generation, Clock::time_point began,
                                       const absl::Status& status) {
-  if (lost_) return;
+  if (lost_ || finished_) return;
   const Clock::time_point now = Clock::now();
   const Clock::duration cost = now - began;
   services_.recorder.StageFinished(metrics::Stage::kCheckpoint,
@@ -117,8 +119,7 @@ void SessionRuntime::ResultStored(const UnmaskOutcome& outcome, const PackedSum&
     return;
   }
   if (absl::IsResourceExhausted(status)) {
-    spdlog::error("{}: the sum waits for room on the disk: {}", Label(),
-                  std::string(status.message()));
+    spdlog::error("{}: the sum waits for the disk: {}", Label(), std::string(status.message()));
     result_timer_.expires_after(kResultRetry);
     result_timer_.async_wait([self = shared_from_this(), outcome, sum](std::error_code error) {
       if (!error && !self->lost_ && !self->finished_) self->StoreResult(outcome, sum);

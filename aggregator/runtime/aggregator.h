@@ -42,8 +42,10 @@ struct AggregatorOptions {
   // that finds no room is not opened.
   uint64_t accumulator_bytes = uint64_t{4} << 30;
   uint64_t max_sessions = 64;  // At the same time.
-  uint64_t kept_results = 16;  // Ended sessions whose sums and seats are kept.
-  Storage storage;             // Null in both: everything is in memory and ends with the process.
+  // Ended sessions whose sums and seats are kept: as many of those that completed, and as many of
+  // those that were aborted.
+  uint64_t kept_results = 16;
+  Storage storage;  // Null in both: everything is in memory and ends with the process.
   // Writes unpredictable bytes; called on one thread at a time.
   std::function<void(absl::Span<uint8_t>)> random;
 };
@@ -69,8 +71,8 @@ class Aggregator : public std::enable_shared_from_this<Aggregator> {
     uint64_t ended = 0;
     uint64_t lost = 0;  // What was stored of them is damaged: they have ended, with an error.
   };
-  // With a storage: once, before all that follows. Blocks until what is stored was read. The error
-  // is one of the storage as a whole.
+  // With a storage: once, before all that follows. Blocks until what is stored was read. With an
+  // error something of it could not be read, though it may be whole: the process must not go on.
   absl::StatusOr<Recovered> Recover();
 
   // ---- Participants ----
@@ -172,7 +174,7 @@ class Aggregator : public std::enable_shared_from_this<Aggregator> {
 
   absl::StatusOr<Recovered> RecoverAll();
   absl::StatusOr<uint64_t> RecoverTasks();
-  void RecoverSession(const SessionSummary& summary, Recovered& recovered);
+  absl::Status RecoverSession(const SessionSummary& summary, Recovered& recovered);
   absl::StatusOr<std::shared_ptr<SessionRuntime>> RestoreSession(const SessionSummary& summary,
                                                                  Claim& claim);
   void GoOn(const std::shared_ptr<SessionRuntime>& session);

@@ -35,7 +35,10 @@ absl::StatusOr<Aggregator::Recovered> Aggregator::RecoverAll() {
     if (!summary.forgotten) with_blobs.push_back(summary.session_id);
   }
   storage_.blobs->RemoveOthers(with_blobs);
-  for (const SessionSummary& summary : *sessions) RecoverSession(summary, recovered);
+  for (const SessionSummary& summary : *sessions) {
+    const absl::Status status = RecoverSession(summary, recovered);
+    if (!status.ok()) return status;
+  }
   ForgetOldSessions();
   return recovered;
 }
@@ -68,12 +71,16 @@ absl::StatusOr<uint64_t> Aggregator::RecoverTasks() {
   return taken;
 }
 
-// The newest come first.
-void Aggregator::RecoverSession(const SessionSummary& summary, Recovered& recovered) {
+// The newest come first. Only damage costs a session its life: what cannot be read now may be
+// whole, so that the process must not go on without it.
+absl::Status Aggregator::RecoverSession(const SessionSummary& summary, Recovered& recovered) {
   SessionEntry entry;
   entry.running = false;
   Claim claim;
-  if (summary.forgotten) {
+  if (summary.forgotten && summary.damaged) {
+    entry.last = ReportLost(summary, claim, absl::DataLossError("its report"));
+    ++recovered.lost;
+  } else if (summary.forgotten) {
     auto report = std::make_shared<v1::Session>();
     if (!report->ParseFromString(summary.report)) report->set_session_id(summary.session_id);
     entry.last = std::move(report);
@@ -83,6 +90,13 @@ void Aggregator::RecoverSession(const SessionSummary& summary, Recovered& recove
     entry.running = !entry.runtime->has_ended();
     if (!entry.running) entry.last = ReportOf(summary, claim, entry.runtime->snapshot());
     ++(entry.running ? recovered.running : recovered.ended);
+  } else if (!absl::IsDataLoss(restored.status())) {
+    return WithReason(absl::Status(restored.status().code(),
+                                   absl::StrCat("session ", ShortId(summary.session_id),
+                                                ": what is stored of it cannot be read: ",
+                                                restored.status().message(),
+                                                ". Nothing is lost: mend that, and start again")),
+                      v1::REASON_STORAGE_FAILED);
   } else {
     entry.last = ReportLost(summary, claim, restored.status());
     ++recovered.lost;
@@ -93,12 +107,15 @@ void Aggregator::RecoverSession(const SessionSummary& summary, Recovered& recove
   sessions_[summary.session_id] = std::prev(session_list_.end());
   if (runtime != nullptr) GoOn(runtime);
   const auto task = FindTask(snapshot->task_id());
-  if (!task.ok()) return;
+  if (!task.ok()) return absl::OkStatus();
   (*task)->task.set_sessions_started((*task)->task.sessions_started() + 1);
-  if (snapshot->state() != v1::SESSION_STATE_COMPLETED) return;
-  (*task)->task.set_sessions_completed((*task)->task.sessions_completed() + 1);
+  if (snapshot->state() == v1::SESSION_STATE_COMPLETED) {
+    (*task)->task.set_sessions_completed((*task)->task.sessions_completed() + 1);
+  }
+  return absl::OkStatus();
 }
 
+// DATA_LOSS: it will never go on. Any other error: it could not be read.
 absl::StatusOr<std::shared_ptr<SessionRuntime>> Aggregator::RestoreSession(
     const SessionSummary& summary, Claim& claim) {
   absl::StatusOr<StoredSession> stored = storage_.sessions->Take(summary.session_id);
@@ -110,8 +127,11 @@ absl::StatusOr<std::shared_ptr<SessionRuntime>> Aggregator::RestoreSession(
     if (!latest.ok()) return latest.status();
     checkpoint = *std::move(latest);
   }
-  return SessionRuntime::Restore(*std::move(stored), std::move(checkpoint), services_,
-                                 StorageFor(claim));
+  auto restored = SessionRuntime::Restore(*std::move(stored), std::move(checkpoint), services_,
+                                          StorageFor(claim));
+  if (restored.ok()) return restored;
+  // It was read: whatever is wrong with it will be at the next start too.
+  return absl::DataLossError(restored.status().message());
 }
 
 void Aggregator::GoOn(const std::shared_ptr<SessionRuntime>& session) {

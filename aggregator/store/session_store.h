@@ -55,7 +55,8 @@ struct SessionSummary {
   // Of ended ones whose operations are forgotten too.
   bool forgotten = false;
   std::string report = {};  // Serialised v1::Session, empty before PutReport.
-  // Nothing but the id may be believed, and Take gives DATA_LOSS; it may be erased.
+  // The report is not as it was put, and is empty here; or the list does not know how the session
+  // stands: `ended` and `forgotten` are false then, Take gives DATA_LOSS, and it may be erased.
   bool damaged = false;
 
   friend bool operator==(const SessionSummary&, const SessionSummary&) = default;

@@ -84,13 +84,15 @@ absl::StatusOr<std::vector<SessionSummary>> SessionTables::Sessions() {
       {}, [&](const Row& row) {
         SessionSummary& session = sessions.emplace_back(SessionSummary{row.Text(0)});
         const auto [state, whole] = ReadState(session.session_id, row, 1);
-        session.ended = state.ended != 0;
-        session.forgotten = state.forgotten != 0;
+        session.ended = whole && state.ended != 0;
+        session.forgotten = whole && state.forgotten != 0;
         session.report = row.Text(8);
         const bool reported = !row.IsNull(8);
         session.damaged =
             !whole || reported != (state.reported != 0) ||
             (reported && row.Integer(9) != ReportChecksum(session.session_id, session.report));
+        // It may still parse, and would be shown to operators.
+        if (session.damaged) session.report.clear();
       });
   if (!status.ok()) return status;
   return sessions;

@@ -159,14 +159,18 @@ TEST_F(DamageTest, DamagedSessionsAreListedAndCanBeErased) {
   Fill();
   Tamper("UPDATE sessions SET operations = 1 WHERE session_id = CAST('bbbbbbbbbbbbbbbb' AS BLOB)");
   Tamper("UPDATE reports SET report = x'01' WHERE session_id = CAST('aaaaaaaaaaaaaaaa' AS BLOB)");
+  Tamper("UPDATE sessions SET forgotten = 1 WHERE session_id = CAST('cccccccccccccccc' AS BLOB)");
   Tamper("UPDATE tasks SET task = x'01' WHERE task_id LIKE 'task a%'");
   Open();
   std::string damaged;
   const auto listed = sessions().Sessions();
   for (const SessionSummary& summary : *listed) {
-    if (summary.damaged) damaged += summary.session_id[0];
+    if (!summary.damaged) continue;
+    damaged += summary.session_id[0];
+    // Whatever else was read of it may be wrong.
+    EXPECT_EQ(summary, (SessionSummary{summary.session_id, false, false, "", true}));
   }
-  EXPECT_EQ(damaged, "ba");
+  EXPECT_EQ(damaged, "cba");
   EXPECT_TRUE(sessions().Tasks()->front().damaged);
   EXPECT_TRUE(absl::IsDataLoss(Store(sessions(), {kIds[1], 1}, {FinishSession{}})));
   EXPECT_TRUE(Erase(sessions(), kIds[1]).ok());

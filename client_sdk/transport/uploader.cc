@@ -50,6 +50,7 @@ void Uploader::Stop() {
 void Uploader::Attempt() {
   ++attempt_;
   proceeding_ = false;
+  receipt_.reset();
   unwritten_chunks_ = 0;
   const auto self = shared_from_this();
   call_ = Call::Start(context_.strand,
@@ -64,17 +65,28 @@ void Uploader::Attempt() {
 }
 
 void Uploader::Received(const v1::UploadReply& reply) {
-  if (stopped_ || outcome_.has_value()) return;
+  if (stopped_ || outcome_.has_value() || receipt_.has_value()) return;
   if (reply.has_proceed() && !proceeding_) return Proceed(reply.proceed().offset());
-  // The digest says that it is this upload's. Also right after UploadOpen: the receipt of an
-  // earlier attempt was lost.
-  if (reply.has_receipt() && hashed_bytes_ == options_.open.total_bytes() &&
-      reply.receipt().digest() == crypto::ToString(hasher_.Finish())) {
-    outcome_ = reply.receipt();
-    call_->HalfClose();
-    return;
+  if (!reply.has_receipt()) return Cut();
+  // Also right after UploadOpen: the receipt of an earlier attempt was lost, perhaps that of an
+  // earlier process. What was not hashed here then is made for the digest alone.
+  proceeding_ = false;
+  receipt_ = reply.receipt();
+  next_chunk_ = hashed_bytes_ / chunk_bytes_;
+  MakeNextChunk();
+}
+
+// By its digest it is this upload's, or not.
+void Uploader::JudgeReceipt() {
+  v1::UploadReceipt receipt = *std::exchange(receipt_, std::nullopt);
+  if (receipt.digest() == crypto::ToString(hasher_.Finish())) {
+    outcome_ = std::move(receipt);
+    if (call_ != nullptr) call_->HalfClose();
+    return FinishIfIdle();
   }
-  Cut();  // Not what the protocol says; perhaps the next attempt goes better.
+  // Not what the protocol says; perhaps the next attempt goes better.
+  if (call_ != nullptr) return Cut();
+  Ended(std::exchange(ended_, absl::OkStatus()));
 }
 
 void Uploader::Proceed(uint64_t offset) {
@@ -90,8 +102,13 @@ void Uploader::Proceed(uint64_t offset) {
 }
 
 void Uploader::MakeNextChunk() {
-  if (making_chunk_ || stopped_ || !proceeding_ || unwritten_chunks_ >= kChunksAhead) return;
-  if (next_chunk_ == chunk_count()) return SendClose();
+  if (making_chunk_ || stopped_) return;
+  if (receipt_.has_value()) {
+    if (hashed_bytes_ == options_.open.total_bytes()) return JudgeReceipt();
+  } else {
+    if (!proceeding_ || unwritten_chunks_ >= kChunksAhead) return;
+    if (next_chunk_ == chunk_count()) return SendClose();
+  }
   making_chunk_ = true;
   const uint64_t index = next_chunk_++;
   asio::post(context_.strand.get_inner_executor(), [self = shared_from_this(), attempt = attempt_,
@@ -187,6 +204,10 @@ void Uploader::Ended(absl::Status status) {
   call_ = nullptr;
   proceeding_ = false;
   if (stopped_ || outcome_.has_value()) return FinishIfIdle();
+  if (receipt_.has_value()) {  // JudgeReceipt comes back to it if it has to.
+    ended_ = std::move(status);
+    return;
+  }
   if (!IsTransient(status)) return Fail(std::move(status));
   timer_.expires_after(absl::ToChronoNanoseconds(backoff_.Next(status, kGreatestBackoffInSession)));
   timer_.async_wait([self = shared_from_this()](const asio::error_code& error) {

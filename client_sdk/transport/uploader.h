@@ -61,6 +61,7 @@ class Uploader : public std::enable_shared_from_this<Uploader> {
 
   void Attempt();
   void Received(const v1::UploadReply& reply);
+  void JudgeReceipt();
   void Proceed(uint64_t offset);
   void MakeNextChunk();
   // On the pool: sees what does not change.
@@ -94,6 +95,9 @@ class Uploader : public std::enable_shared_from_this<Uploader> {
   uint64_t offset_ = 0;      // Where the aggregator wants us to go on.
   uint64_t next_chunk_ = 0;  // To be made.
   int unwritten_chunks_ = 0;
+  // Came, and is believed once all of the masked input is hashed.
+  std::optional<v1::UploadReceipt> receipt_;
+  absl::Status ended_;  // How the call ended meanwhile, if it did.
 
   bool making_chunk_ = false;  // On the pool, perhaps for an attempt that has ended.
   bool stopped_ = false;

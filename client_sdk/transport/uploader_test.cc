@@ -6,6 +6,7 @@
 #include <grpcpp/channel.h>
 
 #include <algorithm>
+#include <chrono>
 #include <future>
 #include <memory>
 #include <string>
@@ -103,6 +104,15 @@ class UploaderTest : public testing::Test {
     upload.End(absl::OkStatus());
   }
 
+  // CANCELLED where it would go on without end.
+  absl::StatusOr<v1::UploadReceipt> SoonDone() {
+    std::future<absl::StatusOr<v1::UploadReceipt>> done = done_.get_future();
+    if (done.wait_for(std::chrono::seconds(20)) != std::future_status::ready) {
+      asio::post(strand_, [this] { uploader_->Stop(); });
+    }
+    return done.get();
+  }
+
   std::string PackedDigest() { return crypto::ToString(crypto::Sha256(crypto::AsBytes(packed_))); }
 
   FakeAggregator aggregator_;
@@ -187,6 +197,33 @@ TEST_F(UploaderTest, ReceiptForOtherBytesIsNone) {
   Collect(*again, kTotal, digest);
   GiveReceipt(*again, digest);
   EXPECT_TRUE(done_.get_future().get().ok());
+}
+
+// As in a new process: the one before had uploaded everything and ended before the receipt came.
+TEST_F(UploaderTest, ReceiptThatComesAtOnceIsTakenByItsDigest) {
+  Start();
+  const auto upload = aggregator_.AcceptUpload();
+  ASSERT_TRUE(upload->Receive()->has_open());
+  GiveReceipt(*upload, PackedDigest());
+  const auto outcome = SoonDone();
+  ASSERT_TRUE(outcome.ok()) << outcome.status();
+  EXPECT_EQ(outcome->digest(), PackedDigest());
+  EXPECT_EQ(observed_, packed_);
+  EXPECT_EQ(troubles_, 0);
+}
+
+TEST_F(UploaderTest, ReceiptForOtherBytesThatComesAtOnceIsNone) {
+  Start();
+  const auto upload = aggregator_.AcceptUpload();
+  ASSERT_TRUE(upload->Receive()->has_open());
+  GiveReceipt(*upload, std::string(limits::kDigestBytes, 'x'));
+  const auto again = Proceed(0);
+  std::string digest;
+  EXPECT_EQ(Collect(*again, 0, digest), packed_);
+  GiveReceipt(*again, digest);
+  EXPECT_TRUE(done_.get_future().get().ok());
+  EXPECT_EQ(observed_, packed_);
+  EXPECT_EQ(troubles_, 1);
 }
 
 TEST_F(UploaderTest, RefusalWithAReasonIsFinal) {

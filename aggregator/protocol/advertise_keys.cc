@@ -73,6 +73,10 @@ bool MayAdvertise(SessionState& state, AdvertiseKeysPhase& phase,
                 "this identity may not take part in the task");
     return false;
   }
+  if (!state.replaying && TooManyOut(phase)) {
+    RefuseEntry(state, event.from, MessageResult::kLate, v1::REASON_SESSION_FULL, kTooManyOut);
+    return false;
+  }
   return true;
 }
 
@@ -109,14 +113,12 @@ bool CheckEnrolment(SessionState& state, const IdentityPublicKey& from,
 void DropForKey(SessionState& state, AdvertiseKeysPhase& phase, const IdentityPublicKey& from,
                 std::string detail) {
   Drop drop{v1::REASON_BAD_KEY, std::move(detail)};
-  if (phase.out.size() < limits::kMaxClients) {
-    Remember(state, DropClient{from, kPhase, drop.reason, drop.detail});
-  }
+  Remember(state, DropClient{from, kPhase, drop.reason, drop.detail});
   Refuse(state, {from, kPhase, MessageResult::kMalformed, drop.reason, drop.detail,
                  /*dropped=*/true});
   state.effects.emplace_back(ClientDropped{from, kPhase, drop.reason, drop.detail});
   SendTo(state, from, MakeRefusal(v1::Refused::SCOPE_CLIENT, drop.reason, drop.detail));
-  if (phase.out.size() < limits::kMaxClients) phase.out.emplace(from, std::move(drop));
+  phase.out.emplace(from, std::move(drop));
 }
 
 void TakeSeat(SessionState& state, AdvertiseKeysPhase& phase, AdvertiseKeysReceived event,
@@ -242,8 +244,10 @@ void WithdrawFrom(SessionState& state, AdvertiseKeysPhase& phase, const Identity
   }
   state.effects.emplace_back(ClientDropped{from, kPhase, drop.reason, drop.detail});
   SendTo(state, from, MakeRefusal(v1::Refused::SCOPE_CLIENT, drop.reason, drop.detail));
-  if (phase.out.size() < limits::kMaxClients) phase.out.emplace(from, std::move(drop));
+  phase.out.emplace(from, std::move(drop));
 }
+
+bool TooManyOut(const AdvertiseKeysPhase& phase) { return phase.out.size() >= limits::kMaxClients; }
 
 bool IsDone(const SessionState& state, const AdvertiseKeysPhase& phase) {
   const uint32_t seats = static_cast<uint32_t>(phase.seats.size());

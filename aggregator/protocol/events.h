@@ -115,11 +115,11 @@ enum class MessageResult {
   kBadSignature,
 };
 // For a Duplicate or Accepted message reason is REASON_UNSPECIFIED. `dropped`: the message cost
-// its client the seat (a ClientDropped follows, and a Send of Refused{SCOPE_CLIENT} on its stream).
-// `answers`: what it is the answer to, so that what belongs to an upload goes to the upload's RPC
-// and not to the stream. (Not every message of MaskedInputCollection is one: a Withdraw.)
-// `upload_digest`: the client's input is in the sum, for the receipt; an UploadOpened that is
-// answered so (kDuplicate) needs no upload any more.
+// its client the seat or the offer (a ClientDropped or a ClientRefused without a seat follows, and
+// a Send of Refused{SCOPE_CLIENT} on its stream). `answers`: what it is the answer to, so that what
+// belongs to an upload goes to the upload's RPC and not to the stream. (Not every message of
+// MaskedInputCollection is one: a Withdraw.) `upload_digest`: the client's input is in the sum, for
+// the receipt; an UploadOpened that is answered so (kDuplicate) needs no upload any more.
 enum class Answers {
   kMessage,
   kUploadOpened,
@@ -176,13 +176,16 @@ struct ClientDropped {
   bool keeps_seat = false;
 };
 // A client left by its own decision, with the reason and the words that it gave (at most
-// limits::kMaxDetailBytes, written by the client: show them as its claim). Comes besides the
-// ClientDropped, also for a client that was offered the session and took no seat.
+// limits::kMaxDetailBytes, written by the client: show them as its claim). Comes after the
+// ClientDropped; or alone, with `had_seat` false, where a client was offered the session and took
+// no seat. Such a one may be anybody, as often as it likes: nothing of it is stored, and its
+// connection is to be closed.
 struct ClientRefused {
   IdentityPublicKey who;
   Phase phase;
   v1::Reason reason;
   std::string detail = {};
+  bool had_seat = true;
 };
 // Add the completed upload of this client to the accumulator, then step FoldFinished.
 struct Fold {

@@ -110,9 +110,12 @@ std::string TextOf(const Effects& effects) {
   });
 }
 
-// The effects that say how far a session is, without how many answered meanwhile.
+// The effects that say how far a session is, without how many answered meanwhile, and without those
+// who looked at the offer and left: they are not stored.
 void AddHistory(const Effects& effects, std::vector<std::string>& history) {
   for (const Effect& effect : effects) {
+    const auto* refused = std::get_if<ClientRefused>(&effect);
+    if (refused != nullptr && !refused->had_seat) continue;
     if (std::holds_alternative<PhaseStarted>(effect) ||
         std::holds_alternative<PhaseClosed>(effect) ||
         std::holds_alternative<ClientDropped>(effect) ||

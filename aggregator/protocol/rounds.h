@@ -11,6 +11,7 @@
 #include <optional>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "aggregator/protocol/events.h"
 #include "aggregator/protocol/session_state.h"
 
@@ -21,6 +22,11 @@ namespace veilsum::aggregator {
 void Receive(SessionState& state, AdvertiseKeysReceived event);
 void WithdrawFrom(SessionState& state, AdvertiseKeysPhase& phase, const IdentityPublicKey& from,
                   Drop drop);
+// Seats may be taken and left by ever new identities. Nobody takes one any more while so many are
+// out; those who have one may still leave.
+bool TooManyOut(const AdvertiseKeysPhase& phase);
+inline constexpr absl::string_view kTooManyOut =
+    "too many clients have left this session, so that it takes no more; wait for the next one";
 bool IsDone(const SessionState& state, const AdvertiseKeysPhase& phase);
 void Close(SessionState& state, AdvertiseKeysPhase phase);
 // The full entries of its neighbours, made when they are written.

@@ -56,8 +56,17 @@ Reply Farewell(const IdentityPublicKey& to, Phase phase) {
   return reply;
 }
 
-// True: it leaves now; the message is no resend, and its sender may say so. Without a seat it only
-// gets a place among those who may not come back, while there is one.
+// Nothing of it was accepted, so nothing of it is kept: whoever makes up identities could fill the
+// store and the reports with farewells. If it comes back it is offered the session again.
+void WithdrawWithoutSeat(SessionState& state, const DropClient& leaving) {
+  state.effects.emplace_back(Farewell(leaving.who, leaving.phase));
+  SendTo(state, leaving.who,
+         MakeRefusal(v1::Refused::SCOPE_CLIENT, leaving.reason, leaving.detail));
+  state.effects.emplace_back(ClientRefused{leaving.who, leaving.phase, leaving.refusal_reason,
+                                           leaving.refusal_detail, /*had_seat=*/false});
+}
+
+// True: its seat is free now, and its sender may say why.
 bool WithdrawBeforeRoster(SessionState& state, AdvertiseKeysPhase& phase,
                           const DropClient& leaving) {
   const IdentityPublicKey& from = leaving.who;
@@ -65,13 +74,16 @@ bool WithdrawBeforeRoster(SessionState& state, AdvertiseKeysPhase& phase,
     AcceptAgain(state, from, Phase::kAdvertiseKeys);
     return false;
   }
-  const bool seated = phase.seats.count(from) != 0;
-  if (!seated && !state.options.admits(from)) {
-    Refuse(state, {from, Phase::kAdvertiseKeys, MessageResult::kNotMember, v1::REASON_NOT_A_MEMBER,
-                   "this identity may not take part in the task"});
+  if (phase.seats.count(from) == 0) {
+    if (state.options.admits(from)) {
+      WithdrawWithoutSeat(state, leaving);
+    } else {
+      Refuse(state, {from, Phase::kAdvertiseKeys, MessageResult::kNotMember,
+                     v1::REASON_NOT_A_MEMBER, "this identity may not take part in the task"});
+    }
     return false;
   }
-  if (seated || phase.out.size() < limits::kMaxClients) Remember(state, leaving);
+  Remember(state, leaving);
   state.effects.emplace_back(Farewell(from, Phase::kAdvertiseKeys));
   WithdrawFrom(state, phase, from, {leaving.reason, leaving.detail});
   return true;
@@ -263,6 +275,7 @@ absl::StatusOr<std::shared_ptr<const v1::ServerMessage>> SessionProtocol::OfferF
     return refused(v1::REASON_LATE, absl::StrCat("this client is out of the session (",
                                                  out->second.detail, "); wait for the next one"));
   }
+  if (TooManyOut(*phase)) return refused(v1::REASON_SESSION_FULL, kTooManyOut);
   return state_->offer;
 }
 

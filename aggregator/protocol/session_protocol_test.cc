@@ -229,16 +229,21 @@ TEST(SessionProtocolTest, TellsWhyAClientLeftInItsOwnWords) {
     EXPECT_EQ(refused->phase, phase);
     EXPECT_EQ(refused->reason, v1::REASON_CANCELLED);
     EXPECT_EQ(refused->detail, "bye");
-    EXPECT_THAT(talk.Dropped(), ElementsAre(Pair(i, v1::REASON_WITHDREW)));
   };
   talk.Withdraw(3);  // Has no seat, only the offer.
   expect_refusal(3, Phase::kAdvertiseKeys);
+  EXPECT_THAT(talk.Dropped(), IsEmpty());
+  talk.Advertise(3);
+  talk.Withdraw(3);
+  expect_refusal(3, Phase::kAdvertiseKeys);
+  EXPECT_THAT(talk.Dropped(), ElementsAre(Pair(3, v1::REASON_WITHDREW)));
   talk.Withdraw(3);
   EXPECT_EQ(talk.Find<ClientRefused>(), nullptr);
   for (uint32_t i : {0, 1, 2}) talk.Advertise(i);
   talk.Step(DeadlinePassed{Phase::kAdvertiseKeys});
   talk.Withdraw(2);
   expect_refusal(2, Phase::kShareKeys);
+  EXPECT_THAT(talk.Dropped(), ElementsAre(Pair(2, v1::REASON_WITHDREW)));
   talk.Withdraw(2);
   EXPECT_EQ(talk.Find<ClientRefused>(), nullptr);
 }

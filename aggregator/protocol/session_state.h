@@ -119,7 +119,8 @@ struct AdvertiseKeysPhase {
   std::map<IdentityPublicKey, Member> seats;
   // Every agreement key in use, whatever its purpose.
   std::set<std::array<uint8_t, limits::kPublicKeyBytes>> keys;
-  // Who was dropped or left before the roster closed: may not come back to this session.
+  // Who lost a seat, or brought bad keys for one: may not come back to this session, since a store
+  // has room for one message of each. Nobody is ever missing in it: see TooManyOut.
   std::map<IdentityPublicKey, Drop> out;
 };
 

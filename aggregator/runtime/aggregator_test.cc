@@ -167,6 +167,10 @@ TEST_F(AggregatorTest, OperatorsSeeWhyClientsRefuseASession) {
   std::promise<void> done;
   aggregator_->Receive(client, message, [&] { done.set_value(); });
   done.get_future().get();
+  EXPECT_EQ(client->Next().refused().reason(), v1::REASON_WITHDREW);
+  EXPECT_TRUE(client->Closed().ok());
+  // Nothing of it was accepted: it may have another look.
+  EXPECT_EQ(SessionOf(Connect('2', "demand")->Next()), session_id);
   // An ended session's snapshot is the last one, whatever was still to be published.
   const absl::StatusOr<v1::Session> session = AbortSession(session_id);
   ASSERT_TRUE(session.ok()) << session.status();

@@ -184,6 +184,7 @@ void SessionRuntime::CarryOut(ClientDropped& effect) {
 void SessionRuntime::CarryOut(ClientRefused& effect) {
   view_.Apply(effect);
   ScheduleProgress();
+  if (!effect.had_seat) leaving_.push_back(effect.who);
   // LogRefusals says how many more.
   if (view_.present().refusals_total() > kLoggedRefusals) return;
   // Not the client's own words: they may name identities, and are whatever it likes.

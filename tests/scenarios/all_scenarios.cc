@@ -75,11 +75,9 @@ Scenarios Aborts() {
           .Client(1)
           .ErrsAsCaller(CallerError::kNan)
           .IsTold(v1::REASON_INVALID_ARGUMENT)
-          .IsDropped(v1::REASON_WITHDREW)
           .Client(2)
           .ErrsAsCaller(CallerError::kNan)
           .IsTold(v1::REASON_INVALID_ARGUMENT)
-          .IsDropped(v1::REASON_WITHDREW)
           .Threshold(0)
           .Aborts(v1::REASON_TOO_FEW_CLIENTS),
       FourOfThree("TwoAdvertiseAndDie")
@@ -209,7 +207,6 @@ Scenarios CallerErrors() {
                       .ErrsAsCaller(error)
                       .IsLeftOut()
                       .IsTold(v1::REASON_INVALID_ARGUMENT)
-                      .IsDropped(v1::REASON_WITHDREW)
                       .Threshold(2)
                       .Client(3)
                       .WaitsFor(1, kAdvertiseKeys));

@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "aggregator/runtime/names.h"
 #include "aggregator/runtime/session_runtime.h"
+#include "proto/limits.h"
 #include "spdlog/spdlog.h"
 
 namespace veilsum::aggregator {
@@ -22,8 +23,11 @@ constexpr size_t kProgressMessagesPerSecond = 2'000;
 // Of a session, one by one; then only their number, once a phase.
 constexpr uint64_t kLoggedRefusals = 20;
 
-// Of a phase that goes on after a restart, at least.
-constexpr std::chrono::milliseconds kTimeToComeBack{10'000};
+// Of a phase that goes on after a restart, at least. A client that waits for the phase's outcome
+// may notice only by its next ping that the machine was reset without a word, or by that ping's
+// timeout if it was under way then (client_sdk/transport/channel.cc: 20 s); then it needs an
+// attempt or two.
+constexpr std::chrono::milliseconds kTimeToComeBack{limits::kKeepaliveMs + 20'000 + 5'000};
 
 double Seconds(uint64_t milliseconds) { return static_cast<double>(milliseconds) / 1e3; }
 

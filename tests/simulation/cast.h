@@ -26,7 +26,7 @@ inline constexpr uint32_t kMostClients = 64;
 inline constexpr uint64_t kDeadlineMs = 20'000;
 inline constexpr uint64_t kLeastMs = 2'000;
 // After a restart the present phase has so long at least, for clients to come back.
-inline constexpr uint64_t kGraceMs = 10'000;
+inline constexpr uint64_t kGraceMs = 55'000;
 
 const crypto::IdentityKeyPair& IdentityOf(uint32_t client);
 // kMostClients for a stranger.

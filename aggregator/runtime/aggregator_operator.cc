@@ -108,12 +108,8 @@ void Aggregator::ListSessions(v1::ListSessionsRequest request,
       const SessionSnapshot snapshot = entry.Snapshot();
       if (!request.task_id().empty() && snapshot->task_id() != request.task_id()) continue;
       if (response.sessions_size() == static_cast<int>(limits::kMaxListedSessions)) break;
-      v1::Session& session = *response.add_sessions();
-      session = *snapshot;
-      // GetSession has these; a list of thousands would be too long a message.
-      session.clear_dropouts();
-      session.clear_included_identities();
-      session.clear_refusals();
+      // GetSession has the clients; lists of thousands would be too long a message.
+      *response.add_sessions() = WithoutClients(*snapshot);
     }
     answer(std::move(response));
   });

@@ -18,6 +18,10 @@
 namespace veilsum::aggregator {
 namespace {
 
+// Reports of ended sessions that name each client of theirs; older ones have only the numbers. Of
+// kMaxListedSessions the largest would take gigabytes.
+constexpr uint64_t kWholeReportBytes = uint64_t{64} << 20;
+
 v1::SessionHeader HeaderOf(const v1::Task& task) {
   v1::SessionHeader header;
   header.set_protocol_version(limits::kProtocolVersion);
@@ -221,12 +225,13 @@ void Aggregator::OpenForThoseWhoWait() {
   }
 }
 
-// The oldest first: their sums and seats, later their reports.
+// The oldest first: their sums and seats, their reports' clients, later their reports.
 void Aggregator::ForgetOldSessions() {
   // Counted apart: a series of aborted sessions must not push out the sums of others.
   uint64_t completed = 0;
   uint64_t aborted = 0;
   uint64_t listed = 0;
+  uint64_t room = kWholeReportBytes;
   for (auto at = session_list_.begin(); at != session_list_.end();) {
     SessionEntry& entry = at->second;
     ++listed;
@@ -237,6 +242,7 @@ void Aggregator::ForgetOldSessions() {
         entry.runtime.reset();
       }
     }
+    if (entry.last != nullptr) entry.last = KeptReport(std::move(entry.last), room);
     if (!entry.running && listed > limits::kMaxListedSessions) {
       if (storage_.sessions != nullptr) {
         storage_.sessions->EraseSession(at->first, HeldOpen(services_.executors, [](auto) {}));

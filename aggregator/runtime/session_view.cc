@@ -7,6 +7,7 @@
 
 #include "aggregator/runtime/names.h"
 #include "crypto/primitives/bytes.h"
+#include "google/protobuf/util/field_mask_util.h"
 #include "proto/cut_text.h"
 #include "proto/limits.h"
 
@@ -16,7 +17,35 @@ namespace {
 // So that the report of a session is one message, whatever its clients said.
 constexpr size_t kMostDetailBytes = limits::kMaxDetailBytes / 2;
 
+google::protobuf::FieldMask AllButClients() {
+  using google::protobuf::util::FieldMaskUtil;
+  google::protobuf::FieldMask clients;
+  clients.add_paths("dropouts");
+  clients.add_paths("included_identities");
+  clients.add_paths("refusals");
+  google::protobuf::FieldMask others;
+  FieldMaskUtil::Subtract<v1::Session>(FieldMaskUtil::GetFieldMaskForAllFields<v1::Session>(),
+                                       clients, &others);
+  return others;
+}
+
 }  // namespace
+
+// The lists are not even copied: a list of sessions asks this of each.
+v1::Session WithoutClients(const v1::Session& session) {
+  static const auto* const kOthers = new google::protobuf::FieldMask(AllButClients());
+  v1::Session short_one;
+  google::protobuf::util::FieldMaskUtil::MergeMessageTo(
+      session, *kOthers, google::protobuf::util::FieldMaskUtil::MergeOptions(), &short_one);
+  return short_one;
+}
+
+SessionSnapshot KeptReport(SessionSnapshot report, uint64_t& room) {
+  const uint64_t bytes = report->ByteSizeLong();
+  if (bytes > room) return std::make_shared<const v1::Session>(WithoutClients(*report));
+  room -= bytes;
+  return report;
+}
 
 SessionView::SessionView(const v1::SessionHeader& header, Clock::time_point started)
     : started_(started) {
@@ -57,10 +86,17 @@ void SessionView::Apply(const Progress& effect) {
   changed_ = true;
 }
 
-// Also where clients leave and come back before the roster closes, each with a long farewell.
+// Before the roster closes seats may be taken and left by ever new clients, each with a long
+// farewell. Those make room for the dropouts whom the sum lacks.
 void SessionView::Apply(const ClientDropped& effect) {
-  if (session_.dropouts_size() == static_cast<int>(limits::kMaxClients)) return;
-  v1::Dropout& dropout = *session_.add_dropouts();
+  auto& dropouts = *session_.mutable_dropouts();
+  if (dropouts.size() == static_cast<int>(limits::kMaxClients)) {
+    const bool makes_room = effect.phase != Phase::kAdvertiseKeys &&
+                            dropouts.begin()->round() == v1::ROUND_ADVERTISE_KEYS;
+    if (!makes_room) return;
+    dropouts.erase(dropouts.begin());
+  }
+  v1::Dropout& dropout = *dropouts.Add();
   dropout.set_identity(crypto::ToString(effect.who.bytes()));
   dropout.set_round(RoundOf(effect.phase));
   dropout.set_reason(effect.reason);

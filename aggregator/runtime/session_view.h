@@ -30,6 +30,11 @@ inline bool HasEnded(const v1::Session& session) {
          session.state() == v1::SESSION_STATE_ABORTED;
 }
 
+// What a list of sessions says of one: without its own lists of clients, which may be thousands.
+v1::Session WithoutClients(const v1::Session& session);
+// `report`, if it is no larger than `room`, which it takes; otherwise without its clients.
+SessionSnapshot KeptReport(SessionSnapshot report, uint64_t& room);
+
 // On the session's strand, but for Get.
 class SessionView {
  public:

@@ -42,6 +42,47 @@ TEST(SessionViewTest, FitsAMessageWhateverClientsSayWhenTheyLeave) {
   EXPECT_TRUE(v1::Session().ParseFromString(encoded));
 }
 
+TEST(SessionViewTest, DropoutsOfLaterPhasesHaveTheirPlace) {
+  SessionView view(HeaderFor(v1::AUDIENCE_BOTH));
+  for (uint32_t i = 0; i < 2 * limits::kMaxClients; ++i) {
+    view.Apply(ClientDropped{kSomebody, Phase::kAdvertiseKeys, v1::REASON_WITHDREW});
+  }
+  for (uint32_t i = 0; i < 3; ++i) {
+    view.Apply(ClientDropped{kSomebody, Phase::kShareKeys, v1::REASON_NO_ANSWER});
+  }
+  const auto& dropouts = view.present().dropouts();
+  ASSERT_EQ(dropouts.size(), static_cast<int>(limits::kMaxClients));
+  for (int i = 0; i < dropouts.size(); ++i) {
+    EXPECT_EQ(dropouts[i].round() == v1::ROUND_SHARE_KEYS, i >= dropouts.size() - 3) << i;
+  }
+}
+
+TEST(SessionViewTest, AListHasEverythingButTheClients) {
+  SessionView view(HeaderFor(v1::AUDIENCE_BOTH));
+  view.Apply(PhaseStarted{Phase::kShareKeys, 5}, {5, 4, 3});
+  view.Apply(PhaseClosed{Phase::kShareKeys, 4});
+  view.Apply(ClientDropped{kSomebody, Phase::kShareKeys, v1::REASON_NO_ANSWER});
+  view.Apply(ClientRefused{kSomebody, Phase::kShareKeys, v1::REASON_CANCELLED});
+  view.Apply(UnmaskOutcome{Digest{1}, 77});
+  Finished finished;
+  finished.included = {kSomebody};
+  view.Apply(finished);
+
+  v1::Session expected = view.present();
+  expected.clear_dropouts();
+  expected.clear_refusals();
+  expected.clear_included_identities();
+  EXPECT_EQ(WithoutClients(view.present()).SerializeAsString(), expected.SerializeAsString());
+  EXPECT_EQ(expected.refusals_total(), 1u);
+
+  view.Publish();
+  uint64_t room = view.Get()->ByteSizeLong() + 1;
+  EXPECT_EQ(KeptReport(view.Get(), room)->dropouts_size(), 1);
+  EXPECT_EQ(room, 1u);
+  EXPECT_EQ(KeptReport(view.Get(), room)->dropouts_size(), 0);
+  EXPECT_EQ(room, 1u);
+}
+
 TEST(SessionViewTest, ListsTheLastRefusalsAndCountsAll) {
   SessionView view(HeaderFor(v1::AUDIENCE_BOTH));
   for (size_t i = 0; i <= limits::kMaxListedRefusals; ++i) {

@@ -162,12 +162,16 @@ absl::StatusOr<std::string> ReadBlobFile(const std::string& directory, const Blo
   Header header{};
   const auto size = static_cast<uint64_t>(info.st_size);
   if (size < kHeaderBytes) return Damaged(path, "it is too short");
-  std::string bytes(size - kHeaderBytes, '\0');
   absl::Status status = ReadAll(file.get(), path, absl::MakeSpan(header));
-  if (status.ok()) {
-    status = ReadAll(file.get(), path,
-                     absl::MakeSpan(reinterpret_cast<uint8_t*>(bytes.data()), bytes.size()));
+  if (!status.ok()) return status;
+  // Before there is memory for it: the size of a damaged file can be any.
+  const auto stated = crypto::EncodeU64(size - kHeaderBytes);
+  if (!std::equal(stated.begin(), stated.end(), header.begin() + kMagic.size())) {
+    return Damaged(path, "its size is another one than its header says");
   }
+  std::string bytes(size - kHeaderBytes, '\0');
+  status = ReadAll(file.get(), path,
+                   absl::MakeSpan(reinterpret_cast<uint8_t*>(bytes.data()), bytes.size()));
   if (!status.ok()) return status;
   if (header != MakeHeader(name, bytes)) return Damaged(path, "its checksum is wrong");
   return bytes;

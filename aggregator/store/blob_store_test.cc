@@ -173,6 +173,18 @@ TEST_F(FileBlobStoreTest, EveryFlippedOrMissingByteIsFound) {
   EXPECT_EQ(blobs().Read(name).value(), "the bytes of the accumulator");
 }
 
+// Sparse, so that the disk has room for it and no memory has.
+TEST_F(FileBlobStoreTest, AWrongSizeIsDamageWhateverItIs) {
+  Open();
+  ASSERT_TRUE(Write(blobs(), Checkpoint(kA, 1), "one").ok());
+  for (const int bits : {10, 40}) {
+    fs::resize_file(FileOf(Checkpoint(kA, 1)), uintmax_t{1} << bits);
+    const absl::Status status = blobs().LatestCheckpoint(kA).status();
+    EXPECT_TRUE(absl::IsDataLoss(status)) << status;
+    EXPECT_THAT(std::string(status.message()), HasSubstr("size"));
+  }
+}
+
 // What the system does not let us read now may be whole.
 TEST_F(FileBlobStoreTest, WhatCannotBeReadIsNotCalledDamagedOrMissing) {
   Open();

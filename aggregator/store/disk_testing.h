@@ -15,6 +15,7 @@
 #include <string>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "aggregator/store/storage.h"
@@ -79,6 +80,12 @@ class DiskTest : public testing::Test {
     EXPECT_EQ(sqlite3_exec(handle, sql.c_str(), nullptr, nullptr, nullptr), SQLITE_OK) << sql;
     changed_rows_ = sqlite3_changes(handle);
     sqlite3_close(handle);
+  }
+  bool IsInAFile(const std::string& what) const {
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(directory_)) {
+      if (entry.is_regular_file() && absl::StrContains(ReadBytes(entry.path()), what)) return true;
+    }
+    return false;
   }
   SessionStore& sessions() { return *storage_.sessions; }
   BlobStore& blobs() { return *storage_.blobs; }

@@ -128,6 +128,19 @@ void MemorySessionStore::ForgetSession(const Claim& claim, Done done) {
   Tell(std::move(status), std::move(done));
 }
 
+void MemorySessionStore::EndDamaged(const std::string& session_id, std::string report, Done done) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  const auto found = sessions_.find(session_id);
+  if (found == sessions_.end()) return Tell(NoSessionError(session_id), std::move(done));
+  Session& session = found->second;
+  ++session.fence;
+  session.operations.clear();
+  session.digests.clear();
+  session.ended = session.forgotten = true;
+  session.report = std::move(report);
+  Tell(absl::OkStatus(), std::move(done));
+}
+
 void MemorySessionStore::EraseSession(const std::string& session_id, Done done) {
   const std::lock_guard<std::mutex> lock(mutex_);
   const auto found = sessions_.find(session_id);

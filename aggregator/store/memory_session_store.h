@@ -30,6 +30,7 @@ class MemorySessionStore final : public SessionStore {
               Done done) override;
   void PutReport(const Claim& claim, std::string report, Done done) override;
   void ForgetSession(const Claim& claim, Done done) override;
+  void EndDamaged(const std::string& session_id, std::string report, Done done) override;
   void EraseSession(const std::string& session_id, Done done) override;
   absl::Status healthy() const override { return absl::OkStatus(); }
   uint64_t queued_bytes() const override { return 0; }

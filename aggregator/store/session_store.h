@@ -120,6 +120,10 @@ class SessionStore {
   virtual void PutReport(const Claim& claim, std::string report, Done done) = 0;
   // Of an ended session: its operations and its header go, its report stays.
   virtual void ForgetSession(const Claim& claim, Done done) = 0;
+  // Ends and forgets a session of which something is damaged, unread: whatever its rows say,
+  // nothing but this report stays, and the claims on it are fenced off. Its shares would stay for
+  // ever otherwise, since it can't be taken and so not be ended.
+  virtual void EndDamaged(const std::string& session_id, std::string report, Done done) = 0;
   // All of an ended session. OK if there is none.
   virtual void EraseSession(const std::string& session_id, Done done) = 0;
 

@@ -253,6 +253,33 @@ TEST_P(SessionStoreConformanceTest, ForgetsAllButTheReport) {
   EXPECT_TRUE(Report(store_, kFirst, "").ok());
 }
 
+TEST_P(SessionStoreConformanceTest, EndsADamagedSessionUnread) {
+  const std::string other(16, 'b');
+  const std::vector<Operation> messages = {Message(Phase::kShareKeys, 1, "x"),
+                                           ClosePhase{Phase::kShareKeys}};
+  ExpectCode(EndDamaged(store_, kFirst.session_id, "r"), absl::StatusCode::kNotFound);
+  for (const char id : {'a', 'b'}) {
+    ASSERT_TRUE(Create(store_, MakeSession(id)).ok());
+    ASSERT_TRUE(Store(store_, {std::string(16, id), 1}, messages).ok());
+    ASSERT_TRUE(Report(store_, {std::string(16, id), 1}, "goes on").ok());
+  }
+  ASSERT_TRUE(EndDamaged(store_, kFirst.session_id, "damaged").ok());
+  EXPECT_THAT(store_.Sessions().value(),
+              ElementsAre(SessionSummary{kFirst.session_id, true, true, "damaged"},
+                          SessionSummary{other, false, false, "goes on"}));
+  ExpectCode(store_.Take(kFirst.session_id).status(), absl::StatusCode::kNotFound);
+  // Whoever still holds a claim can't change that.
+  ExpectCode(Store(store_, kFirst, messages), absl::StatusCode::kAborted);
+  ExpectCode(Report(store_, kFirst, "goes on"), absl::StatusCode::kAborted);
+  ExpectCode(Create(store_, MakeSession('a')), absl::StatusCode::kAlreadyExists);
+  // Again, of which nobody knew whether it came through.
+  EXPECT_TRUE(EndDamaged(store_, kFirst.session_id, "damaged").ok());
+  EXPECT_EQ(store_.Sessions()->front().report, "damaged");
+  EXPECT_TRUE(Erase(store_, kFirst.session_id).ok());
+  EXPECT_THAT(store_.Sessions().value(), SizeIs(1));
+  EXPECT_EQ(OperationsOf(*store_.Take(other)), messages);
+}
+
 TEST_P(SessionStoreConformanceTest, ErasesWhatHasEnded) {
   ASSERT_TRUE(Create(store_, MakeSession('a')).ok());
   ASSERT_TRUE(Create(store_, MakeSession('b')).ok());

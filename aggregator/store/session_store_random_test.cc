@@ -88,6 +88,14 @@ class Model {
     return absl::StatusCode::kOk;
   }
 
+  absl::StatusCode EndDamaged(const std::string& id, const std::string& report) {
+    const auto found = sessions.find(id);
+    if (found == sessions.end()) return absl::StatusCode::kNotFound;
+    Session& session = found->second;
+    session = {session.session, session.fence + 1, {}, true, report};
+    return absl::StatusCode::kOk;
+  }
+
   absl::StatusCode Erase(const std::string& id) {
     const auto found = sessions.find(id);
     if (found == sessions.end()) return absl::StatusCode::kOk;
@@ -178,7 +186,7 @@ class RandomTest : public DiskTest, public testing::WithParamInterface<uint32_t>
     if (Below(12) == 0) return Take(AnyId());
     std::function<void(SessionStore&, SessionStore::Done)> call;
     absl::StatusCode expected{};
-    switch (Below(8)) {
+    switch (Below(12)) {
       case 0: {
         const NewSession session = MakeSession(AnyId()[0], Below(8) == 0 ? 1 : 0);
         expected = model_.Create(session);
@@ -202,6 +210,13 @@ class RandomTest : public DiskTest, public testing::WithParamInterface<uint32_t>
         const std::string id = AnyId();
         expected = model_.Erase(id);
         call = [=](SessionStore& store, auto done) { store.EraseSession(id, done); };
+        break;
+      }
+      case 4: {
+        const std::string id = AnyId();
+        const std::string report(Below(50), 'd');
+        expected = model_.EndDamaged(id, report);
+        call = [=](SessionStore& store, auto done) { store.EndDamaged(id, report, done); };
         break;
       }
       default: {

@@ -117,18 +117,33 @@ std::pair<SessionTables::State, bool> SessionTables::ReadState(absl::string_view
   return {state, row.Integer(first + 6) == Checksum(session_id, state)};
 }
 
-absl::StatusOr<std::optional<SessionTables::State>> SessionTables::Find(
+absl::StatusOr<std::optional<std::pair<SessionTables::State, bool>>> SessionTables::Read(
     const std::string& session_id) {
-  std::optional<State> state;
-  bool whole = true;
+  std::optional<std::pair<State, bool>> read;
   absl::Status status = database_.Run(
       "SELECT created, fence, operations, ended, forgotten, reported, checksum FROM sessions "
       "WHERE session_id = ?",
-      {AsBytes(session_id)},
-      [&](const Row& row) { std::tie(state, whole) = ReadState(session_id, row, 0); });
+      {AsBytes(session_id)}, [&](const Row& row) { read = ReadState(session_id, row, 0); });
   if (!status.ok()) return status;
+  return read;
+}
+
+absl::StatusOr<std::optional<SessionTables::State>> SessionTables::Find(
+    const std::string& session_id) {
+  const auto read = Read(session_id);
+  if (!read.ok()) return read.status();
+  if (!read->has_value()) return std::nullopt;
+  const auto& [state, whole] = **read;
   if (!whole) return DamagedError(session_id, "its row of the list of sessions");
   return state;
+}
+
+absl::Status SessionTables::InsertState(const std::string& session_id, const State& state) {
+  return database_.Run(
+      "INSERT INTO sessions (session_id, created, fence, operations, ended, forgotten, reported, "
+      "checksum) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (session_id) DO NOTHING",
+      {AsBytes(session_id), state.created, state.fence, state.operations, state.ended,
+       state.forgotten, state.reported, Checksum(session_id, state)});
 }
 
 absl::StatusOr<SessionTables::State> SessionTables::Claimed(const Claim& claim) {
@@ -159,19 +174,14 @@ absl::Status SessionTables::WriteState(const Claim& claim, const State& state) {
 }
 
 absl::Status SessionTables::CreateSession(const NewSession& session) {
-  const crypto::ByteSpan id = AsBytes(session.session_id);
   const State state{absl::ToUnixMicros(session.created)};
-  absl::Status status = database_.Run(
-      "INSERT INTO sessions (session_id, created, fence, operations, ended, forgotten, reported, "
-      "checksum) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (session_id) DO NOTHING",
-      {id, state.created, state.fence, state.operations, state.ended, state.forgotten,
-       state.reported, Checksum(session.session_id, state)});
+  absl::Status status = InsertState(session.session_id, state);
   if (!status.ok()) return status;
   if (database_.changes() == 1) {
     return database_.Run(
         "INSERT INTO headers (session_id, task_id, task, header, checksum) VALUES (?, ?, ?, ?, ?)",
-        {id, session.task_id, AsBytes(session.task), AsBytes(session.header),
-         HeaderChecksum(session)});
+        {AsBytes(session.session_id), session.task_id, AsBytes(session.task),
+         AsBytes(session.header), HeaderChecksum(session)});
   }
   const absl::StatusOr<std::optional<State>> found = Find(session.session_id);
   if (!found.ok()) return found.status();
@@ -330,14 +340,18 @@ absl::Status SessionTables::EraseShares(const std::string& session_id) {
 absl::Status SessionTables::PutReport(const Claim& claim, const std::string& report) {
   absl::StatusOr<State> state = Claimed(claim);
   if (!state.ok()) return state.status();
-  absl::Status status = database_.Run(
-      "INSERT INTO reports (session_id, report, checksum) VALUES (?, ?, ?) "
-      "ON CONFLICT (session_id) DO UPDATE SET report = excluded.report, "
-      "checksum = excluded.checksum",
-      {AsBytes(claim.session_id), AsBytes(report), ReportChecksum(claim.session_id, report)});
+  absl::Status status = WriteReport(claim.session_id, report);
   if (!status.ok() || state->reported) return status;
   state->reported = 1;
   return WriteState(claim, *state);
+}
+
+absl::Status SessionTables::WriteReport(const std::string& session_id, const std::string& report) {
+  return database_.Run(
+      "INSERT INTO reports (session_id, report, checksum) VALUES (?, ?, ?) "
+      "ON CONFLICT (session_id) DO UPDATE SET report = excluded.report, "
+      "checksum = excluded.checksum",
+      {AsBytes(session_id), AsBytes(report), ReportChecksum(session_id, report)});
 }
 
 absl::Status SessionTables::ForgetSession(const Claim& claim) {
@@ -352,6 +366,27 @@ absl::Status SessionTables::ForgetSession(const Claim& claim) {
   state->operations = 0;
   state->forgotten = 1;
   return WriteState(claim, *state);
+}
+
+absl::Status SessionTables::EndDamaged(const std::string& session_id, const std::string& report) {
+  const auto read = Read(session_id);
+  if (!read.ok()) return read.status();
+  if (!read->has_value()) return NoSessionError(session_id);
+  State state = (*read)->first;
+  // A fence that may not be believed gives way to one that no claim has come to.
+  state.fence = (*read)->second ? state.fence + 1 : int64_t{1} << 62;
+  state.operations = 0;
+  state.ended = state.forgotten = state.reported = 1;
+  // The row is made anew, since its columns may be anything; all others of its id go with it.
+  absl::Status status =
+      database_.Run("DELETE FROM sessions WHERE session_id = ?", {AsBytes(session_id)});
+  // The id in a row may be what is damaged, there or here: then the row is of no session.
+  if (status.ok()) {
+    status = database_.Run(
+        "DELETE FROM operations WHERE session_id NOT IN (SELECT session_id FROM sessions)");
+  }
+  if (status.ok()) status = InsertState(session_id, state);
+  return status.ok() ? WriteReport(session_id, report) : status;
 }
 
 absl::Status SessionTables::EraseSession(const std::string& session_id) {

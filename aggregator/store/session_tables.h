@@ -40,6 +40,7 @@ class SessionTables {
   absl::Status Commit(const Claim& claim, const std::vector<Operation>& operations, absl::Time now);
   absl::Status PutReport(const Claim& claim, const std::string& report);
   absl::Status ForgetSession(const Claim& claim);
+  absl::Status EndDamaged(const std::string& session_id, const std::string& report);
   absl::Status EraseSession(const std::string& session_id);
 
  private:
@@ -57,8 +58,12 @@ class SessionTables {
   // The columns from `first` on, and whether their checksum is right.
   static std::pair<State, bool> ReadState(absl::string_view session_id, const sqlite::Row& row,
                                           int first);
-  // nullopt: no such session.
+  // The row, and whether its checksum is right. nullopt: no such session.
+  absl::StatusOr<std::optional<std::pair<State, bool>>> Read(const std::string& session_id);
+  // DATA_LOSS if the checksum is wrong.
   absl::StatusOr<std::optional<State>> Find(const std::string& session_id);
+  // Where there is no row of this id; database_.changes() says so.
+  absl::Status InsertState(const std::string& session_id, const State& state);
   // Of a session that the claim still holds; locks the row where there are other writers.
   absl::StatusOr<State> Claimed(const Claim& claim);
   absl::Status WriteState(const Claim& claim, const State& state);
@@ -72,6 +77,7 @@ class SessionTables {
   // Whether the same operation is there; ALREADY_EXISTS if another one is.
   absl::StatusOr<bool> IsThere(const std::string& session_id, const OperationRecord& record);
   absl::Status EraseShares(const std::string& session_id);
+  absl::Status WriteReport(const std::string& session_id, const std::string& report);
 
   sqlite::Database database_;
 };

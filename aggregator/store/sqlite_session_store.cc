@@ -191,6 +191,15 @@ void SqliteSessionStore::ForgetSession(const Claim& claim, Done done) {
            .erases = true});
 }
 
+void SqliteSessionStore::EndDamaged(const std::string& session_id, std::string report, Done done) {
+  const uint64_t bytes = report.size();
+  Enqueue({.work = [session_id, report = std::move(report)](
+                       SessionTables& tables) { return tables.EndDamaged(session_id, report); },
+           .done = std::move(done),
+           .bytes = bytes,
+           .erases = true});
+}
+
 void SqliteSessionStore::EraseSession(const std::string& session_id, Done done) {
   Enqueue({.work = [session_id](SessionTables& tables) { return tables.EraseSession(session_id); },
            .done = std::move(done),

@@ -5,6 +5,7 @@
 // else than was written.
 
 #include <fstream>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,9 @@ using testing::SizeIs;
 
 const std::vector<std::string> kIds = {std::string(16, 'a'), std::string(16, 'b'),
                                        std::string(16, 'c')};
+
+// A part of many shares of the session b.
+const std::string kShare(100, 'b');
 
 std::vector<Operation> OperationsFor(const std::string& id) {
   std::vector<Operation> operations;
@@ -73,6 +77,48 @@ class DamageTest : public DiskTest {
     return whole;
   }
 
+  // Ends every session that is damaged, and looks for its shares.
+  void EndTheDamaged() {
+    Open();
+    const auto listed = sessions().Sessions();
+    for (const SessionSummary& summary : *listed) {
+      if (!absl::IsDataLoss(sessions().Take(summary.session_id).status())) continue;
+      EXPECT_TRUE(EndDamaged(sessions(), summary.session_id, "").ok());
+    }
+    std::string gone;
+    for (const std::string& id : kIds) {
+      if (!sessions().Take(id).ok()) gone += id[0];
+    }
+    Close();
+    for (const char id : gone) EXPECT_FALSE(IsInAFile(std::string(100, id))) << id;
+  }
+
+  // A damaged session of which shares are there, which nobody has ended; the others are whole.
+  void EndAndErase(const std::string& id) {
+    Open();
+    ASSERT_FALSE(sessions().Take(id).ok());
+    ASSERT_TRUE(IsInAFile(kShare));
+    ASSERT_TRUE(EndDamaged(sessions(), id, "it is damaged").ok());
+    const auto summary = [&]() -> std::optional<SessionSummary> {
+      const auto listed = sessions().Sessions();
+      for (const SessionSummary& one : *listed) {
+        if (one.session_id == id) return one;
+      }
+      return std::nullopt;
+    };
+    EXPECT_EQ(summary(), (SessionSummary{id, true, true, "it is damaged"}));
+    EXPECT_FALSE(Report(sessions(), {id, 1}, "goes on").ok());
+    EXPECT_FALSE(IsInAFile(kShare));
+    Close();
+    Open();
+    EXPECT_EQ(summary(), (SessionSummary{id, true, true, "it is damaged"}));
+    EXPECT_TRUE(Erase(sessions(), id).ok());
+    EXPECT_EQ(summary(), std::nullopt);
+    for (const std::string& whole : {kIds[0], kIds[2]}) {
+      EXPECT_EQ(OperationsOf(*sessions().Take(whole)), OperationsFor(whole));
+    }
+  }
+
   void CheckTasks(SessionStore& store) {
     const auto tasks = store.Tasks();
     if (!tasks.ok()) return;
@@ -96,7 +142,9 @@ TEST_F(DamageTest, FlippedBytesOfTheDatabase) {
     fs::remove(Database().string() + "-wal");
     WriteBytes(Database(), bad);
     SCOPED_TRACE(offset);
-    ++counts[CountWhole() + 1];
+    const int whole = CountWhole();
+    ++counts[whole + 1];
+    if (whole == 2) EndTheDamaged();
     if (HasFailure()) break;
   }
   // All of it really happens: refused, one session lost, none lost.
@@ -133,6 +181,12 @@ TEST_P(TamperTest, CostsThatSessionAlone) {
   EXPECT_TRUE(absl::IsDataLoss(sessions().Take(id).status())) << sessions().Take(id).status();
 }
 
+TEST_P(TamperTest, ThatSessionCanBeEndedAndErased) {
+  Fill();
+  Tamper(GetParam());
+  EndAndErase(kIds[1]);
+}
+
 INSTANTIATE_TEST_SUITE_P(
     Rows, TamperTest,
     testing::Values(
@@ -153,7 +207,41 @@ INSTANTIATE_TEST_SUITE_P(
         "UPDATE headers SET header = x'11' WHERE session_id = CAST('bbbbbbbbbbbbbbbb' AS BLOB)",
         "DELETE FROM headers WHERE session_id = CAST('bbbbbbbbbbbbbbbb' AS BLOB)",
         "UPDATE sessions SET ended = 1 WHERE session_id = CAST('bbbbbbbbbbbbbbbb' AS BLOB)",
+        // No slot of a share any more, though it holds one.
+        "UPDATE operations SET slot = x'07' || slot "
+        "WHERE session_id = CAST('bbbbbbbbbbbbbbbb' AS BLOB) AND sequence = 11",
+        "UPDATE sessions SET created = 'x', fence = 'x' "
+        "WHERE session_id = CAST('bbbbbbbbbbbbbbbb' AS BLOB)",
         "UPDATE sessions SET fence = 9 WHERE session_id = CAST('bbbbbbbbbbbbbbbb' AS BLOB)"));
+
+// Then its rows are not found by the session's id.
+TEST_F(DamageTest, SharesUnderADamagedIdGoWithTheSession) {
+  Fill();
+  Tamper(
+      "UPDATE operations SET session_id = CAST('bbbbbbbbbbbbbbbc' AS BLOB) "
+      "WHERE session_id = CAST('bbbbbbbbbbbbbbbb' AS BLOB) AND sequence = 11");
+  EndAndErase(kIds[1]);
+}
+
+TEST_F(DamageTest, SharesOfASessionWhoseIdIsDamagedGoWithIt) {
+  Fill();
+  const std::string renamed = "bbbbbbbbbbbbbbbc";
+  Tamper(
+      "UPDATE sessions SET session_id = CAST('bbbbbbbbbbbbbbbc' AS BLOB) "
+      "WHERE session_id = CAST('bbbbbbbbbbbbbbbb' AS BLOB)");
+  EndAndErase(renamed);
+}
+
+TEST_F(DamageTest, AFlippedByteInAShareLeavesNoShareBehind) {
+  Fill();
+  std::string bytes = ReadBytes(Database());
+  const size_t share = bytes.find(kShare);
+  ASSERT_NE(share, std::string::npos);
+  bytes[share + 50] ^= 0x01;
+  WriteBytes(Database(), bytes);
+  fs::remove(Database().string() + "-wal");
+  EndAndErase(kIds[1]);
+}
 
 TEST_F(DamageTest, DamagedSessionsAreListedAndCanBeErased) {
   Fill();

@@ -69,6 +69,10 @@ inline absl::Status Report(SessionStore& store, const Claim& claim, std::string 
 inline absl::Status Forget(SessionStore& store, const Claim& claim) {
   return Wait([&](auto done) { store.ForgetSession(claim, done); });
 }
+inline absl::Status EndDamaged(SessionStore& store, const std::string& session_id,
+                               std::string report) {
+  return Wait([&](auto done) { store.EndDamaged(session_id, std::move(report), done); });
+}
 inline absl::Status Erase(SessionStore& store, const std::string& session_id) {
   return Wait([&](auto done) { store.EraseSession(session_id, done); });
 }

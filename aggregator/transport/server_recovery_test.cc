@@ -340,6 +340,9 @@ class FlawedStore : public SessionStore {
     store_->PutReport(claim, report, done);
   }
   void ForgetSession(const Claim& claim, Done done) override { store_->ForgetSession(claim, done); }
+  void EndDamaged(const std::string& id, std::string report, Done done) override {
+    store_->EndDamaged(id, report, done);
+  }
   void EraseSession(const std::string& id, Done done) override { store_->EraseSession(id, done); }
   absl::Status healthy() const override { return store_->healthy(); }
   uint64_t queued_bytes() const override { return queued; }

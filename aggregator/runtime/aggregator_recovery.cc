@@ -4,6 +4,7 @@
 // The start: what an earlier process has stored, taken up again.
 
 #include <future>
+#include <memory>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -176,29 +177,47 @@ SessionSnapshot Aggregator::ReportOf(const SessionSummary& summary, const Claim&
   return replayed;
 }
 
-// It has ended, and that is stored if that can be. With a report from before, it is that.
+// It has ended, and that is stored. With a report from before, it is that.
 SessionSnapshot Aggregator::ReportLost(const SessionSummary& summary, const Claim& claim,
                                        const absl::Status& why) {
+  const std::string& session_id = summary.session_id;
   spdlog::error("session {}: cannot go on, what is stored of it is damaged: {}",
-                ShortId(summary.session_id), std::string(why.message()));
+                ShortId(session_id), std::string(why.message()));
   auto report = std::make_shared<v1::Session>();
   const bool known = report->ParseFromString(summary.report) && HasEnded(*report);
-  if (known) return report;
-  report->Clear();
-  report->set_session_id(summary.session_id);
-  report->set_state(v1::SESSION_STATE_ABORTED);
-  report->set_abort_reason(v1::REASON_STORAGE_FAILED);
-  report->set_abort_detail(
-      absl::StrCat("what was stored of the session is damaged: ", why.message()));
-  services_.recorder.SessionStarted();
-  services_.recorder.SessionFinished(v1::REASON_STORAGE_FAILED, v1::ROUND_UNSPECIFIED, 0);
-  if (claim.fence == 0) return report;
-  const auto ignored = HeldOpen(services_.executors, [](const absl::Status&) {});
-  if (!summary.ended) {
-    FinishSession finish{v1::REASON_STORAGE_FAILED, report->abort_detail()};
-    storage_.sessions->Commit(claim, {std::move(finish)}, absl::Now(), ignored);
+  // Its shares are gone already, and its sum may be whole: for whoever wants to save it by hand.
+  if (known && summary.ended && report->state() == v1::SESSION_STATE_COMPLETED) return report;
+  if (!known) {
+    report->Clear();
+    report->set_session_id(session_id);
+    report->set_state(v1::SESSION_STATE_ABORTED);
+    report->set_abort_reason(v1::REASON_STORAGE_FAILED);
+    report->set_abort_detail(
+        absl::StrCat("what was stored of the session is damaged: ", why.message()));
+    services_.recorder.SessionStarted();
+    services_.recorder.SessionFinished(v1::REASON_STORAGE_FAILED, v1::ROUND_UNSPECIFIED, 0);
   }
-  storage_.sessions->PutReport(claim, report->SerializeAsString(), ignored);
+  const std::weak_ptr<BlobStore> weak = storage_.blobs;
+  auto ended = HeldOpen(services_.executors, [weak, session_id](const absl::Status& stored) {
+    if (!stored.ok()) {
+      spdlog::error(
+          "session {}: its end could not be stored, so that its shares stay until the "
+          "next start: {}",
+          ShortId(session_id), std::string(stored.message()));
+      return;
+    }
+    // Not before: without its damaged checkpoint the session would look whole, and lack inputs that
+    // receipts were given for.
+    if (const auto blobs = weak.lock()) blobs->RemoveSession(session_id);
+  });
+  if (claim.fence != 0 && !summary.ended) {  // Its operations are whole, and tell what it did.
+    FinishSession finish{report->abort_reason(), report->abort_detail()};
+    storage_.sessions->Commit(claim, {std::move(finish)}, absl::Now(), std::move(ended));
+    storage_.sessions->PutReport(claim, report->SerializeAsString(),
+                                 HeldOpen(services_.executors, [](const absl::Status&) {}));
+  } else {
+    storage_.sessions->EndDamaged(session_id, report->SerializeAsString(), std::move(ended));
+  }
   return report;
 }
 

@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -16,10 +17,14 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
+#include "absl/time/clock.h"
 #include "aggregator/config/task_rules.h"
 #include "aggregator/runtime/aggregator.h"
+#include "crypto/primitives/transcript_hash.h"
 #include "proto/reason_status.h"
 
 namespace veilsum::aggregator {
@@ -122,13 +127,51 @@ class AggregatorRecoveryTest : public ::testing::Test {
   // Another report that parses, in the place of the one that is stored: of its reason, one letter.
   // The operations, which say the same, stay.
   void TamperWithTheReport(const std::string& report, const std::string& word) {
+    ChangeAByte(report, report.find(word));
+  }
+  // Of the database, in the place of what it holds once.
+  void ChangeAByte(const std::string& what, size_t offset) {
     const fs::path database = directory_ / "sessions.sqlite";
-    std::ifstream file(database, std::ios::binary);
-    std::string bytes{std::istreambuf_iterator<char>(file), {}};
-    const size_t at = bytes.find(report);
+    std::string bytes = ReadFile(database);
+    const size_t at = bytes.find(what);
     ASSERT_NE(at, std::string::npos);
-    ++bytes[at + report.find(word)];
+    ++bytes[at + offset];
     std::ofstream(database, std::ios::binary | std::ios::trunc) << bytes;
+  }
+  static std::string ReadFile(const fs::path& path) {
+    std::ifstream file(path, std::ios::binary);
+    return {std::istreambuf_iterator<char>(file), {}};
+  }
+  bool IsInAFile(const std::string& what) {
+    for (const auto& entry : fs::recursive_directory_iterator(directory_)) {
+      if (entry.is_regular_file() && absl::StrContains(ReadFile(entry.path()), what)) return true;
+    }
+    return false;
+  }
+
+  // What an aggregator that was killed since would have stored of a session besides.
+  struct Stored {
+    std::vector<Operation> operations = {};
+    v1::Session report = {};
+    std::vector<BlobName> blobs = {};
+  };
+  void Store(const std::string& session_id, Stored stored) {
+    StorageOptions options;
+    options.directory = directory_;
+    const auto storage = OpenStorage(std::move(options));
+    ASSERT_TRUE(storage.ok()) << storage.status();
+    const auto expect_ok = [](const absl::Status& status) { EXPECT_TRUE(status.ok()) << status; };
+    const Claim claim = storage->sessions->Take(session_id)->claim;
+    storage->sessions->Commit(claim, std::move(stored.operations), absl::Now(), expect_ok);
+    if (!stored.report.session_id().empty()) {
+      storage->sessions->PutReport(claim, stored.report.SerializeAsString(), expect_ok);
+    }
+    for (const BlobName& blob : stored.blobs) {
+      storage->blobs->Write(blob, std::make_shared<const std::string>("a blob"), expect_ok);
+    }
+  }
+  fs::path BlobsOf(const std::string& session_id) {
+    return directory_ / "blobs" / absl::BytesToHexString(session_id);
   }
 
   const fs::path directory_;
@@ -182,7 +225,7 @@ TEST_F(AggregatorRecoveryTest, WithoutKnowingItsCheckpointNoSessionGoesOnOrEnds)
   ASSERT_TRUE(Start().ok());
   const std::string session_id = StartSession();
   Stop();
-  const fs::path checkpoints = directory_ / "blobs" / absl::BytesToHexString(session_id);
+  const fs::path checkpoints = BlobsOf(session_id);
   std::ofstream(checkpoints) << "no directory";
   const absl::Status refused = Start().status();
   EXPECT_TRUE(absl::IsInternal(refused)) << refused;
@@ -193,6 +236,55 @@ TEST_F(AggregatorRecoveryTest, WithoutKnowingItsCheckpointNoSessionGoesOnOrEnds)
   const auto recovered = Start();
   ASSERT_TRUE(recovered.ok()) << recovered.status();
   EXPECT_EQ(recovered->running, 1u);
+}
+
+PutMessage ShareOf(const std::string& bytes) {
+  std::array<uint8_t, IdentityPublicKey::kSize> identity = {};
+  identity.back() = 7;
+  return {Phase::kShareKeys, *IdentityPublicKey::Parse(identity),
+          crypto::Sha256(crypto::AsBytes(bytes)), bytes};
+}
+
+TEST_F(AggregatorRecoveryTest, ADamagedSessionIsLostOnceAndLeavesNoShare) {
+  ASSERT_TRUE(Start().ok());
+  const std::string session_id = StartSession();
+  Stop();
+  const std::string share = "the share of a client, in a message";
+  Store(session_id, {.operations = {ShareOf(share + share)},
+                     .blobs = {{session_id, BlobKind::kCheckpoint, 1}}});
+  ChangeAByte(share + share, share.size());
+  ASSERT_TRUE(IsInAFile(share));
+  auto recovered = Start();
+  ASSERT_TRUE(recovered.ok()) << recovered.status();
+  EXPECT_EQ(recovered->lost, 1u);
+  const v1::Session lost = GetSession(session_id);
+  EXPECT_EQ(lost.state(), v1::SESSION_STATE_ABORTED);
+  EXPECT_EQ(lost.abort_reason(), v1::REASON_STORAGE_FAILED);
+  Stop();
+  EXPECT_FALSE(IsInAFile(share));
+  EXPECT_FALSE(fs::exists(BlobsOf(session_id)));
+  recovered = Start();
+  ASSERT_TRUE(recovered.ok()) << recovered.status();
+  EXPECT_EQ(recovered->lost, 0u);
+  EXPECT_EQ(recovered->ended, 1u);
+  EXPECT_EQ(GetSession(session_id).DebugString(), lost.DebugString());
+}
+
+TEST_F(AggregatorRecoveryTest, ASessionWithADamagedCheckpointIsLostOnce) {
+  ASSERT_TRUE(Start().ok());
+  const std::string session_id = StartSession();
+  Stop();
+  Store(session_id, {.blobs = {{session_id, BlobKind::kCheckpoint, 1}}});
+  auto recovered = Start();
+  ASSERT_TRUE(recovered.ok()) << recovered.status();
+  EXPECT_EQ(recovered->lost, 1u);
+  const v1::Session lost = GetSession(session_id);
+  Stop();
+  EXPECT_FALSE(fs::exists(BlobsOf(session_id)));
+  recovered = Start();
+  ASSERT_TRUE(recovered.ok()) << recovered.status();
+  EXPECT_EQ(recovered->ended, 1u);
+  EXPECT_EQ(GetSession(session_id).DebugString(), lost.DebugString());
 }
 
 }  // namespace

@@ -137,7 +137,7 @@ absl::StatusOr<Storage> OpenStorageOf(const Config& config, metrics::Recorder& r
 class ReadinessChecks {
  public:
   ReadinessChecks(const Storage& storage, const Config& config, metrics::Recorder& recorder)
-      : storage_(storage), config_(config), recorder_(recorder) {}
+      : sessions_(storage.sessions), blobs_(storage.blobs), config_(config), recorder_(recorder) {}
 
   void Run() {
     Report(metrics::Check::kStore, "the store", store_, Store());
@@ -146,19 +146,21 @@ class ReadinessChecks {
 
  private:
   absl::Status Store() const {
-    return storage_.sessions == nullptr ? absl::OkStatus() : storage_.sessions->healthy();
+    const auto sessions = sessions_.lock();
+    return sessions == nullptr ? absl::OkStatus() : sessions->healthy();
   }
 
   absl::Status Disk() const {
-    if (storage_.blobs == nullptr) return absl::OkStatus();
-    const std::optional<uint64_t> free = storage_.blobs->free_bytes();
+    const auto blobs = blobs_.lock();
+    if (blobs == nullptr) return absl::OkStatus();
+    const std::optional<uint64_t> free = blobs->free_bytes();
     recorder_.StoreFreeBytes(free.value_or(0));
     if (free.has_value() && *free < config_.limits.least_free_bytes) {
       return absl::ResourceExhaustedError(
           absl::StrCat(*free, " bytes are free on the disk of ", config_.data_directory,
                        ", fewer than limits.least_free_bytes = ", config_.limits.least_free_bytes));
     }
-    return storage_.blobs->healthy();
+    return blobs->healthy();
   }
 
   void Report(metrics::Check check, const char* name, absl::Status& last, absl::Status now) {
@@ -170,7 +172,9 @@ class ReadinessChecks {
     last = std::move(now);
   }
 
-  const Storage& storage_;
+  // The server's: when it stops, they are closed, and answer whoever waits for the disk.
+  const std::weak_ptr<const SessionStore> sessions_;
+  const std::weak_ptr<const BlobStore> blobs_;
   const Config& config_;
   metrics::Recorder& recorder_;
   absl::Status store_;
@@ -212,7 +216,8 @@ absl::Status Run(const Config& config) {
   if (!storage.ok()) return storage.status();
   loaded->server.recorder = &recorder;
   const ServerOptions options = loaded->server;
-  loaded->server.aggregator.storage = *storage;
+  ReadinessChecks checks(*storage, config, recorder);
+  loaded->server.aggregator.storage = *std::move(storage);
   absl::StatusOr<std::unique_ptr<AggregatorServer>> server =
       AggregatorServer::Start(std::move(loaded->server));
   if (!server.ok()) return server.status();
@@ -230,7 +235,6 @@ absl::Status Run(const Config& config) {
   CertificateWatch certificates(config, TlsOf(options), **server, recorder);
   SayWhatRuns(config, *loaded, options, **server, admin == nullptr ? 0 : admin->port());
   recorder.Ready(metrics::Check::kMemory, true);  // The server says when it is not.
-  ReadinessChecks checks(*storage, config, recorder);
   WaitForSignal([&] {
     checks.Run();
     certificates.Look();
@@ -238,7 +242,6 @@ absl::Status Run(const Config& config) {
   spdlog::info("draining: no new sessions; running ones have {} s", config.drain_seconds);
   (*server)->Drain(absl::Seconds(config.drain_seconds));
   (*server)->Shutdown();
-  *storage = {};  // Closes it.
   spdlog::info("stopped");
   return absl::OkStatus();
 }

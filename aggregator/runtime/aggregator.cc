@@ -148,6 +148,9 @@ void Aggregator::Stop(std::function<void()> stopped) {
     for (auto& [session_id, entry] : session_list_) {
       if (entry.runtime != nullptr) entry.runtime->Stop([last] {});
     }
+    for (auto& [task_id, entry] : tasks_) {
+      if (entry.opening != nullptr) entry.opening->Stop([last] {});
+    }
   });
 }
 

@@ -134,9 +134,9 @@ class Aggregator : public std::enable_shared_from_this<Aggregator> {
 
   struct TaskEntry {
     v1::Task task;
-    std::shared_ptr<SessionRuntime> open;  // The session that takes clients, if one does.
-    bool opening = false;                  // There will be one once it is stored.
-    uint64_t running = 0;                  // With the one that is opening.
+    std::shared_ptr<SessionRuntime> open;     // The session that takes clients, if one does.
+    std::shared_ptr<SessionRuntime> opening;  // There will be one once it is stored.
+    uint64_t running = 0;                     // With the one that is opening.
     // Not configured any more: goes with the last of its sessions.
     bool orphan = false;
   };
@@ -161,7 +161,7 @@ class Aggregator : public std::enable_shared_from_this<Aggregator> {
   // Answers at once, or when the session is stored.
   void Open(TaskEntry& task, std::string model_hash,
             Answer<std::shared_ptr<SessionRuntime>> answer);
-  void Opened(const std::shared_ptr<SessionRuntime>& session, const absl::Status& stored,
+  void Opened(const std::string& task_id, const absl::Status& stored,
               const Answer<std::shared_ptr<SessionRuntime>>& answer);
   SessionListener ListenerOf(const std::string& session_id);
   void Reserve(TaskEntry& task, const v1::Task& session_task);

@@ -87,7 +87,7 @@ void Aggregator::StartSession(v1::StartSessionRequest request, Answer<v1::Sessio
           absl::StrCat("session ", ShortId((*task)->open->session_id()),
                        "… of this task still takes clients; start the next one after that")));
     }
-    if ((*task)->opening) {
+    if ((*task)->opening != nullptr) {
       return answer(StatusFor(v1::REASON_ALREADY_EXISTS,
                               "a session of this task is being opened; start the next one after "
                               "that"));

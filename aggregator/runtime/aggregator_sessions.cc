@@ -130,22 +130,22 @@ void Aggregator::Open(TaskEntry& task, std::string model_hash,
       SessionRuntime::Create(task.task, header, services_, StorageFor({header.session_id(), 1}));
   if (!session.ok()) return answer(session.status());
   Reserve(task, task.task);
-  task.opening = true;
-  if (storage_.sessions == nullptr) return Opened(*session, absl::OkStatus(), answer);
+  task.opening = *session;
+  const std::string task_id = task.task.task_id();
+  if (storage_.sessions == nullptr) return Opened(task_id, absl::OkStatus(), answer);
   NewSession stored{header.session_id(), header.task_id(), task.task.SerializeAsString(),
                     header.SerializeAsString(), absl::Now()};
   storage_.sessions->CreateSession(
-      std::move(stored),
-      HeldOpen(services_.executors, [self = shared_from_this(), session = *session,
-                                     answer](const absl::Status& status) {
-        self->Post([self, session, status, answer] { self->Opened(session, status, answer); });
+      std::move(stored), HeldOpen(services_.executors, [self = shared_from_this(), task_id,
+                                                        answer](const absl::Status& status) {
+        self->Post([self, task_id, status, answer] { self->Opened(task_id, status, answer); });
       }));
 }
 
-void Aggregator::Opened(const std::shared_ptr<SessionRuntime>& session, const absl::Status& stored,
+void Aggregator::Opened(const std::string& task_id, const absl::Status& stored,
                         const Answer<std::shared_ptr<SessionRuntime>>& answer) {
-  TaskEntry& task = tasks_.at(session->task_id());
-  task.opening = false;
+  TaskEntry& task = tasks_.at(task_id);
+  const std::shared_ptr<SessionRuntime> session = std::exchange(task.opening, nullptr);
   if (!stored.ok() || stopped_) {
     Release(session->task());
     return answer(stored.ok() ? StatusFor(v1::REASON_SHUTDOWN, "the aggregator is starting again")

@@ -134,6 +134,10 @@ void SessionRuntime::Lose(const absl::Status& why) {
   Finished finished;
   finished.reason = v1::REASON_STORAGE_FAILED;
   finished.detail = absl::StrCat("the aggregator's store failed the session: ", why.message());
+  // It must not go on after a restart either, if the store takes that.
+  if (storage_ != nullptr) {
+    storage_->Commit({FinishSession{finished.reason, finished.detail}}, [](const absl::Status&) {});
+  }
   CarryOut(finished);
   const EncodedMessage refused = Encode(
       RefusedMessage(v1::Refused::SCOPE_SESSION, StatusFor(finished.reason, finished.detail)));

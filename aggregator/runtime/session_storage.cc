@@ -74,8 +74,11 @@ void SessionStorage::Forget() {
   if (stopped()) return;
   const std::weak_ptr<BlobStore> weak = storage_.blobs;
   storage_.sessions->ForgetSession(
-      claim_, HeldOpen(executors_, [weak, session_id = claim_.session_id](const absl::Status&) {
-        if (const auto blobs = weak.lock()) blobs->RemoveSession(session_id);
+      claim_,
+      HeldOpen(executors_, [weak, session_id = claim_.session_id](const absl::Status& forgotten) {
+        const auto blobs = weak.lock();
+        // One that the store still holds needs what it says is there.
+        if (forgotten.ok() && blobs != nullptr) blobs->RemoveSession(session_id);
       }));
 }
 

@@ -333,6 +333,7 @@ class FlawedStore : public SessionStore {
   }
   void Commit(const Claim& claim, std::vector<Operation> operations, absl::Time now,
               Done done) override {
+    if (refuse_one.exchange(false)) return done(absl::AlreadyExistsError("other bytes are there"));
     if (!fenced) return store_->Commit(claim, std::move(operations), now, done);
     store_->Commit({claim.session_id, claim.fence + 1}, std::move(operations), now, done);
   }
@@ -349,6 +350,7 @@ class FlawedStore : public SessionStore {
 
   std::string damaged;
   std::atomic<bool> fenced{false};
+  std::atomic<bool> refuse_one{false};
   std::atomic<uint64_t> queued{0};
 
  private:
@@ -404,6 +406,24 @@ TEST_F(FlawedStoreTest, ASessionWhoseStoreRefusesItEndsAndSaysSo) {
   const v1::ServerMessage told = client.Read();
   EXPECT_EQ(told.refused().scope(), v1::Refused::SCOPE_SESSION);
   EXPECT_EQ(told.refused().reason(), v1::REASON_STORAGE_FAILED);
+}
+
+TEST_F(FlawedStoreTest, ASessionThatWasLostDoesNotComeBack) {
+  TestServer server(options_);
+  ASSERT_TRUE(StartSession(server, "task").ok());
+  const std::string session_id = ListSessions(server).sessions(0).session_id();
+  store_->refuse_one = true;
+  grpc::ClientContext context;
+  v1::AbortSessionRequest request;
+  request.set_session_id(session_id);
+  v1::Session ended;
+  ASSERT_TRUE(server.Operator()->AbortSession(&context, request, &ended).ok());
+  EXPECT_EQ(ended.abort_reason(), v1::REASON_STORAGE_FAILED);
+  server.Restart();
+  EXPECT_EQ(server->recovered().running, 0u);
+  const v1::Session after = GetSession(server, session_id);
+  EXPECT_EQ(after.state(), v1::SESSION_STATE_ABORTED);
+  EXPECT_EQ(after.abort_reason(), v1::REASON_STORAGE_FAILED);
 }
 
 TEST_F(FlawedStoreTest, WhoeverWouldAddToAStoreThatDoesNotKeepUpIsAskedToComeBack) {

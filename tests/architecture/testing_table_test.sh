@@ -28,6 +28,12 @@ while read -r scenario; do
   grep -rqF --include='*.cc' "(\"$scenario\")" tests/scenarios || missing "the scenario $scenario"
 done < <(grep '^|' "$table" | grep -oE '\*[A-Z][A-Za-z]+\*' | tr -d '*' | sort -u)
 
+while read -r label; do
+  checked=$((checked + 1))
+  package=${label%:*}
+  grep -qF "name = \"${label#*:}\"" "${package#//}/BUILD.bazel" 2>/dev/null || missing "the target $label"
+done < <(grep '^|' "$table" | grep -oE '//[a-z_/]+:[a-z_]+' | sort -u)
+
 # The search itself may have gone wrong.
 [ "$checked" -gt 50 ] || { echo "FAIL: only $checked names found in $table"; exit 1; }
 echo "$checked names, $failures missing"

@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "aggregator/config/task_rules.h"
 #include "aggregator/server.h"
@@ -176,40 +177,74 @@ TEST_F(SlowClientsTest, WhoNeverClosesItsUploadIsLeftOut) {
   slow.wait();
 }
 
-TEST_F(SlowClientsTest, AnUploadByteByByteIsAFlood) {
-  Serve(ThreeClients(), std::chrono::milliseconds(60'000));
-  std::promise<v1::UploadRequest> opened;
-  client::Hooks says_nothing;
-  const auto told = std::make_shared<std::atomic<bool>>(false);
-  says_nothing.outgoing_upload =
-      [&opened, told](v1::UploadRequest request) -> std::optional<v1::UploadRequest> {
-    if (request.has_open() && !told->exchange(true)) opened.set_value(request);
-    return std::nullopt;
-  };
-  auto quiet = Begin(says_nothing);
-  std::array<std::future<Result>, 2> others = {Begin(), Begin()};
-
-  const v1::UploadRequest open = opened.get_future().get();
-  const auto stub = v1::ParticipantService::NewStub(Connect());
-  grpc::ClientContext context;
-  const auto upload = stub->UploadMaskedInput(&context);
-  ASSERT_TRUE(upload->Write(open));
-  v1::UploadReply reply;
-  ASSERT_TRUE(upload->Read(&reply));
-  ASSERT_TRUE(reply.has_proceed()) << reply.DebugString();
-  ASSERT_GT(open.open().total_bytes(), 1000u);
-  v1::UploadRequest byte;
-  byte.mutable_data()->set_payload("x");
-  for (int i = 0; i < 1000 && upload->Write(byte); ++i) byte.mutable_data()->set_offset(i + 1);
-  while (upload->Read(&reply)) {
+// A client of three whose upload the test writes, a byte at a time.
+class ByteByByteTest : public SlowClientsTest {
+ protected:
+  void Open(std::chrono::milliseconds patience) {
+    Serve(ThreeClients(), patience);
+    client::Hooks says_nothing;
+    const auto opened = std::make_shared<std::promise<v1::UploadRequest>>();
+    const auto told = std::make_shared<std::atomic<bool>>(false);
+    says_nothing.outgoing_upload =
+        [opened, told](v1::UploadRequest request) -> std::optional<v1::UploadRequest> {
+      if (request.has_open() && !told->exchange(true)) opened->set_value(request);
+      return std::nullopt;
+    };
+    results_ = {Begin(says_nothing), Begin(), Begin()};
+    const v1::UploadRequest open = opened->get_future().get();
+    ASSERT_GT(open.open().total_bytes(), 1000u);
+    stub_ = v1::ParticipantService::NewStub(Connect());
+    upload_ = stub_->UploadMaskedInput(&context_);
+    ASSERT_TRUE(upload_->Write(open));
+    v1::UploadReply reply;
+    ASSERT_TRUE(upload_->Read(&reply));
+    ASSERT_TRUE(reply.has_proceed()) << reply.DebugString();
   }
-  const absl::Status end = FromGrpcStatus(upload->Finish());
+
+  // False once the server has ended the call.
+  bool WriteByte() {
+    v1::UploadRequest byte;
+    byte.mutable_data()->set_payload("x");
+    byte.mutable_data()->set_offset(written_++);
+    return upload_->Write(byte);
+  }
+
+  absl::Status End() {
+    upload_->WritesDone();
+    v1::UploadReply reply;
+    while (upload_->Read(&reply)) {
+    }
+    const absl::Status end = FromGrpcStatus(upload_->Finish());
+    for (const auto& runner : runners_) runner->Cancel();
+    for (auto& result : results_) result.wait();
+    return end;
+  }
+
+ private:
+  std::array<std::future<Result>, 3> results_;
+  std::unique_ptr<v1::ParticipantService::Stub> stub_;
+  grpc::ClientContext context_;
+  std::unique_ptr<grpc::ClientReaderWriter<v1::UploadRequest, v1::UploadReply>> upload_;
+  uint64_t written_ = 0;
+};
+
+TEST_F(ByteByByteTest, AtOnceIsAFlood) {
+  ASSERT_NO_FATAL_FAILURE(Open(std::chrono::milliseconds(60'000)));
+  for (int i = 0; i < 1000 && WriteByte(); ++i) {
+  }
+  const absl::Status end = End();
   EXPECT_EQ(ReasonOf(end), v1::REASON_OVERLOADED) << end;
   EXPECT_GT(RetryAfterOf(end), absl::ZeroDuration());
   EXPECT_EQ(counter_.floods, 1);
-  for (const auto& runner : runners_) runner->Cancel();
-  quiet.wait();
-  for (auto& other : others) other.wait();
+}
+
+// No byte buys more time than all of them together had.
+TEST_F(ByteByByteTest, NowAndThenIsTooSlow) {
+  ASSERT_NO_FATAL_FAILURE(Open(std::chrono::milliseconds(300)));
+  for (int i = 0; i < 40 && WriteByte(); ++i) absl::SleepFor(absl::Milliseconds(100));
+  const absl::Status end = End();
+  EXPECT_EQ(ReasonOf(end), v1::REASON_TOO_SLOW) << end;
+  EXPECT_GT(RetryAfterOf(end), absl::ZeroDuration());
 }
 
 }  // namespace

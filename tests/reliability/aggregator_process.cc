@@ -11,6 +11,9 @@
 
 #include <asio.hpp>
 #include <cstdlib>
+#include <filesystem>
+#include <iterator>
+#include <system_error>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -97,6 +100,12 @@ bool AggregatorProcess::Reap(bool wait) {
   pid_ = 0;
   ending_ = WIFEXITED(status) ? Ending{WEXITSTATUS(status), 0} : Ending{-1, WTERMSIG(status)};
   return true;
+}
+
+int AggregatorProcess::descriptors() const {
+  std::error_code gone;
+  const std::filesystem::directory_iterator open(absl::StrCat("/proc/", pid_, "/fd"), gone);
+  return gone ? 0 : static_cast<int>(std::distance(begin(open), end(open)));
 }
 
 bool AggregatorProcess::running() { return !Reap(false); }

@@ -51,6 +51,8 @@ class AggregatorProcess {
 
   bool running();  // Also false once it has ended by itself.
   pid_t pid() const { return pid_; }
+  // Files and sockets that it has open; 0 if it does not run.
+  int descriptors() const;
   void Signal(int number);
   // SIGKILL, and reaped.
   Ending Kill();

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "crypto/identities/roster_file.h"
 #include "crypto/primitives/random.h"
 
@@ -47,14 +48,29 @@ std::string PhaseTable(const char* phase, const InstallationOptions& options) {
                       "\ntarget_fraction = ", options.target_fraction, "\n");
 }
 
-std::string Listener(const char* section, uint16_t port) {
-  return absl::StrCat("[", section, "]\naddress = \"127.0.0.1:", port, "\"\n");
+std::string Listener(const char* section, uint16_t port, bool tls) {
+  return absl::StrCat(
+      "[", section, "]\naddress = \"127.0.0.1:", port, "\"\n",
+      tls ? "certificate = \"server.pem\"\nprivate_key = \"server.key\"\n" : "insecure = true\n");
+}
+
+// For a test that has the clock jump, too.
+std::vector<crypto::CertificateAuthority> Authorities() {
+  const absl::Time now = absl::Now();
+  const crypto::Validity years = {now - absl::Hours(1), now + absl::Hours(24 * 3650)};
+  std::vector<crypto::CertificateAuthority> made;
+  made.push_back(*crypto::CertificateAuthority::Create("this authority", years));
+  made.push_back(*crypto::CertificateAuthority::Create("the next authority", years));
+  return made;
 }
 
 }  // namespace
 
 Installation::Installation(std::string folder, InstallationOptions options)
-    : folder_(std::move(folder)), options_(std::move(options)), ports_(FreePorts(3)) {
+    : folder_(std::move(folder)),
+      options_(std::move(options)),
+      ports_(FreePorts(3)),
+      authorities_(Authorities()) {
   crypto::RosterFile roster{kRosterVersion, {}};
   for (int i = 0; i < options_.clients; ++i) {
     identities_.push_back(std::make_shared<const crypto::IdentityKeyPair>(
@@ -63,10 +79,10 @@ Installation::Installation(std::string folder, InstallationOptions options)
   }
   Write(absl::StrCat(folder_, "/roster.toml"), crypto::FormatRosterFile(roster));
   std::string config = absl::StrCat(
-      Listener("server", participant_port()), "insecure = true\nthreads = 2\n",
+      Listener("server", participant_port(), options_.tls), "threads = 2\n",
       durable() ? absl::StrCat("data_directory = \"", options_.data_directory, "\"\n") : "",
-      Listener("operator", operator_port()), "insecure = true\n", Listener("admin", admin_port()),
-      "[identities]\nroster = \"roster.toml\"\n[limits]\nkept_results = 64\n",
+      Listener("operator", operator_port(), false), "[admin]\naddress = \"127.0.0.1:", admin_port(),
+      "\"\n", "[identities]\nroster = \"roster.toml\"\n[limits]\nkept_results = 64\n",
       durable() ? "least_free_bytes = 65536\n" : "", "[[task]]\nid = \"", kTask,
       "\"\ndimension = ", options_.dimension, "\nclip = 1.0\nmax_clients = ", options_.clients,
       "\nquantisation_bits = ", kQuantisationBits, "\nmax_weight = ", kMaxWeight,
@@ -78,6 +94,29 @@ Installation::Installation(std::string folder, InstallationOptions options)
     config += PhaseTable(phase, options_);
   }
   Write(config_file(), config);
+  if (options_.tls) WriteCertificate(authorities_[0], absl::Hours(1));
+}
+
+void Installation::WriteCertificate(const crypto::CertificateAuthority& authority,
+                                    absl::Duration valid) const {
+  const absl::Time now = absl::Now();
+  const auto made = authority.IssueServer("aggregator", {{"localhost"}, {"127.0.0.1"}},
+                                          {now - absl::Hours(1), now + valid});
+  if (!made.ok()) std::abort();
+  Write(folder_ + "/server.pem", made->certificate_pem);
+  Write(folder_ + "/server.key", crypto::ToString(crypto::ExposeSecret(made->private_key_pem)));
+}
+
+void Installation::RenewCertificate(absl::Duration valid) const {
+  WriteCertificate(authorities_[1], valid);
+}
+
+client::ChannelOptions Installation::channel_options(uint16_t port) const {
+  client::ChannelOptions channel;
+  channel.target = absl::StrCat("127.0.0.1:", port);
+  channel.insecure = !options_.tls;
+  if (options_.tls) channel.root_certificates_pem = authority_pem(0) + authority_pem(1);
+  return channel;
 }
 
 client::SessionPolicy Installation::policy() const {

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // A folder with all that an aggregator and its clients need: identities, their roster, and a
-// configuration with ports of this machine. Without TLS, which other tests cover. For tests only.
+// configuration with ports of this machine. For tests only.
 #ifndef VEILSUM_TESTS_RELIABILITY_INSTALLATION_H_
 #define VEILSUM_TESTS_RELIABILITY_INSTALLATION_H_
 
@@ -13,6 +13,8 @@
 
 #include "absl/time/time.h"
 #include "client_sdk/protocol/session_policy.h"
+#include "client_sdk/transport/channel.h"
+#include "crypto/certificates/certificate_authority.h"
 #include "crypto/primitives/identity.h"
 
 namespace veilsum::reliability {
@@ -28,9 +30,11 @@ struct InstallationOptions {
   double target_fraction = 1.0;
   // Empty: the aggregator keeps everything in memory. Relative to the folder.
   std::string data_directory{};
+  // For participants; the operator's and the admin's listeners are open to this machine.
+  bool tls = false;
 };
 
-// Immutable, so thread-safe.
+// Thread-safe.
 class Installation {
  public:
   static constexpr char kTask[] = "inputs";
@@ -53,14 +57,25 @@ class Installation {
   const std::shared_ptr<const crypto::IdentityKeyPair>& identity(int client) const {
     return identities_[client];
   }
+  // With TLS: another certificate, of another authority, in the place of the one that the
+  // aggregator has now. Good until so much after now, by this process's clock.
+  void RenewCertificate(absl::Duration valid = absl::Hours(1)) const;
+  // What a client trusts who has not heard of a new authority (0), or of no other (1).
+  std::string authority_pem(int which) const { return authorities_[which].certificate_pem(); }
+
+  // To the participants' listener, or to a proxy before it. Clients trust both authorities.
+  client::ChannelOptions channel_options(uint16_t port) const;
   // Of every client; sessions are bound to no model.
   client::SessionPolicy policy() const;
 
  private:
+  void WriteCertificate(const crypto::CertificateAuthority& authority, absl::Duration valid) const;
+
   const std::string folder_;
   const InstallationOptions options_;
   std::vector<uint16_t> ports_;
   std::vector<std::shared_ptr<const crypto::IdentityKeyPair>> identities_;
+  const std::vector<crypto::CertificateAuthority> authorities_;
 };
 
 // A new folder below the test's own, or below /tmp.

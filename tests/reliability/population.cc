@@ -54,10 +54,7 @@ class Population::Member : public std::enable_shared_from_this<Member> {
         update_(InputOf(number, shared->installation.options().dimension)),
         store_(std::make_shared<client::MemorySessionStore>()),
         pause_(shared->pool) {
-    client::ChannelOptions channel;
-    channel.target = absl::StrCat("127.0.0.1:", shared->options.port);
-    channel.insecure = true;
-    channel_ = client::MakeChannel(channel);
+    channel_ = client::MakeChannel(shared->installation.channel_options(shared->options.port));
   }
 
   void Begin() {

@@ -27,7 +27,10 @@ namespace {
 
 constexpr absl::Duration kPhaseDeadline = absl::Seconds(20);
 constexpr int kPhases = 5;
+constexpr absl::Duration kTimeToStop = absl::Seconds(45);
 constexpr absl::Duration kSlack = absl::Seconds(30);
+// Of the operator and of what gRPC makes when it needs it, such as pollers. Fewer than the clients.
+constexpr int kMoreDescriptors = 6;
 
 InstallationOptions InstallationFor(const SoakOptions& options) {
   InstallationOptions installation;
@@ -40,6 +43,7 @@ InstallationOptions InstallationFor(const SoakOptions& options) {
   installation.deadline = kPhaseDeadline;
   installation.target_fraction = 0.8;
   if (options.durable) installation.data_directory = "data";
+  installation.tls = true;
   return installation;
 }
 
@@ -90,6 +94,7 @@ class Soak {
     process_.Start();
     const absl::Status ready = process_.WaitUntilReady();
     if (!ready.ok()) history_.Violation(absl::StrCat("start: ", ready.message()));
+    report_.descriptors_at_start = process_.descriptors();
     return ready.ok();
   }
 
@@ -116,7 +121,7 @@ class Soak {
 
   void BreakNetwork() {
     ++report_.network_faults;
-    switch (Below(4)) {
+    switch (Below(options_.loopback == nullptr ? 4 : 5)) {
       case 0:
         return proxy_.Cut();
       case 1:
@@ -125,7 +130,7 @@ class Soak {
         proxy_.Blackhole(true);
         Pause(Drawn(absl::Seconds(3)));
         return proxy_.Blackhole(false);
-      default:
+      case 3:
         // Other connections than before, some of them bad ones. On the proxy's thread, so with a
         // generator of its own.
         proxy_.SetFates([random = std::mt19937_64(random_())]() mutable {
@@ -137,7 +142,16 @@ class Soak {
           return fate;
         });
         return proxy_.Reset();
+      default:
+        return PullCable();
     }
+  }
+
+  void PullCable() {
+    ++report_.pulled_cables;
+    const bool down = options_.loopback->Up(false);
+    Pause(Drawn(absl::Seconds(5)));
+    if (!down || !options_.loopback->Up(true)) history_.Violation("the loopback does not obey");
   }
 
   bool Misbehave() {
@@ -164,10 +178,25 @@ class Soak {
     if (auditor_.running() > 0) {
       history_.Violation(absl::StrCat(auditor_.running(), " sessions do not end"));
     }
+    CountDescriptors(last);
     process_.Signal(SIGTERM);
-    const auto ending = process_.WaitForEnd(absl::Seconds(60));
+    const auto ending = process_.WaitForEnd(kTimeToStop);
     if (!ending.ok() || ending->exit_code != 0)
-      history_.Violation("SIGTERM does not end it with 0");
+      history_.Violation("SIGTERM does not end it with 0 within 45 s");
+  }
+
+  // I8: what the clients' connections took is given back when they are gone.
+  void CountDescriptors(absl::Time last) {
+    const int most = report_.descriptors_at_start + kMoreDescriptors;
+    proxy_.Cut();  // Channels outlive the calls of those that have left.
+    do {
+      report_.descriptors_at_end = process_.descriptors();
+      if (report_.descriptors_at_end <= most) return;
+      Pause(absl::Milliseconds(200));
+    } while (absl::Now() < last);
+    history_.Violation(absl::StrCat("I8: ", report_.descriptors_at_end,
+                                    " descriptors are open without clients, and ",
+                                    report_.descriptors_at_start, " were before any came"));
   }
 
   void Tell() {
@@ -225,11 +254,13 @@ std::string Counts(const std::map<std::string, int>& counts) {
 
 std::string SoakReport::Text() const {
   std::string text = absl::StrCat(
-      "kills ", kills, ", stops ", stops, ", network faults ", network_faults, ", clients' deaths ",
-      client_deaths, "\nsessions ", sessions, ": completed ", completed, " (", completed_over_kills,
+      "kills ", kills, ", stops ", stops, ", network faults ", network_faults, " (", pulled_cables,
+      " of them a pulled cable), clients' deaths ", client_deaths, "\nsessions ", sessions,
+      ": completed ", completed, " (", completed_over_kills,
       " of them over a kill), aborted:", Counts(aborted), "\naggregations that were a success ",
       aggregations, "; others:", Counts(failed), "\ndurable receipts ", durable_receipts,
-      ", sums read again ", sums_read_again, "\n");
+      ", sums read again ", sums_read_again, "\ndescriptors of the last process ",
+      descriptors_at_start, " at its start, ", descriptors_at_end, " when the clients had left\n");
   for (const std::string& violation : violations)
     absl::StrAppend(&text, "VIOLATION ", violation, "\n");
   absl::StrAppend(&text, violations.size(), " violations\n");

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "absl/time/time.h"
+#include "tests/reliability/private_loopback.h"
 
 namespace veilsum::reliability {
 
@@ -29,6 +30,8 @@ struct SoakOptions {
   absl::Duration longest_peace = absl::Seconds(4);
   double death_probability = 0.004;
   double cut_probability = 0.01;
+  // Null: no cable is pulled.
+  PrivateLoopback* loopback = nullptr;
   // Between lines that say how it goes; none by default.
   int kills_between_reports = 0;
 };
@@ -37,7 +40,8 @@ struct SoakReport {
   std::vector<std::string> violations;
   int kills = 0;
   int stops = 0;           // SIGSTOP, and SIGCONT later.
-  int network_faults = 0;  // Cuts, resets, blackholes.
+  int network_faults = 0;  // Cuts, resets, blackholes, and:
+  int pulled_cables = 0;
   int client_deaths = 0;
   int sessions = 0;  // That any client was offered.
   int completed = 0;
@@ -47,7 +51,9 @@ struct SoakReport {
   int durable_receipts = 0;
   int completed_over_kills = 0;  // Sessions that completed in another process than they began in.
   uint64_t sums_read_again = 0;
-  std::string folder;  // With the aggregator's log.
+  int descriptors_at_start = 0;  // Of the last process.
+  int descriptors_at_end = 0;    // When the clients had left.
+  std::string folder;            // With the aggregator's log.
 
   std::string Text() const;
 };

@@ -25,6 +25,10 @@ int main(int argc, char** argv) {
   app.add_flag("--in-memory", in_memory, "Without a data directory: the judge must find losses");
   app.add_flag("!--forgive-losses", options.judge_as_durable, "Let it forget sessions");
   CLI11_PARSE(app, argc, argv);
+  const auto loopback = veilsum::reliability::PrivateLoopback::Enter();
+  if (loopback == nullptr)
+    std::puts("no network of its own without CAP_SYS_ADMIN: no cable is pulled");
+  options.loopback = loopback.get();
   options.durable = !in_memory;
   options.longest_peace = absl::Seconds(longest_peace);
   const veilsum::reliability::SoakReport report = veilsum::reliability::RunSoak(options);

@@ -12,10 +12,12 @@ namespace veilsum::reliability {
 namespace {
 
 std::string aggregator;
+PrivateLoopback* loopback = nullptr;
 
 SoakOptions Short() {
   SoakOptions options;
   options.aggregator = aggregator;
+  options.loopback = loopback;
   options.clients = 8;
   options.kills = 6;
   options.dimension = 20'000;
@@ -27,7 +29,9 @@ TEST(SoakTest, NothingIsLostOrCountedTwice) {
   const SoakReport report = RunSoak(Short());
   EXPECT_THAT(report.violations, testing::IsEmpty()) << report.Text();
   EXPECT_GT(report.completed, 0) << report.Text();
+  EXPECT_EQ(report.kills, Short().kills);
   EXPECT_GT(report.durable_receipts, 0) << report.Text();
+  EXPECT_GT(report.sums_read_again, 0u) << report.Text();
 }
 
 TEST(SoakTest, AggregatorThatStoresNothingIsFoundOut) {
@@ -42,6 +46,8 @@ TEST(SoakTest, AggregatorThatStoresNothingIsFoundOut) {
 }  // namespace veilsum::reliability
 
 int main(int argc, char** argv) {
+  const auto loopback = veilsum::reliability::PrivateLoopback::Enter();
+  veilsum::reliability::loopback = loopback.get();
   testing::InitGoogleTest(&argc, argv);
   if (argc < 2) return 2;
   veilsum::reliability::aggregator = argv[1];

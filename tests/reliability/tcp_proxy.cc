@@ -39,6 +39,7 @@ struct TcpProxy::State {
   std::function<Fate()> next_fate;
   bool blackhole = false;
   uint64_t bytes = 0;
+  uint64_t accepted = 0;
   std::set<std::shared_ptr<Connection>> connections;
   std::thread thread;
 };
@@ -160,6 +161,7 @@ void TcpProxy::State::Accept() {
     if (!error) {
       const auto connection = std::make_shared<Connection>(this, std::move(socket));
       connections.insert(connection);
+      ++accepted;
       connection->Start();
     }
     Accept();
@@ -208,6 +210,10 @@ void TcpProxy::Blackhole(bool on) {
 
 int TcpProxy::connections() {
   return state_->Run([this] { return static_cast<int>(state_->connections.size()); });
+}
+
+uint64_t TcpProxy::accepted() {
+  return state_->Run([this] { return state_->accepted; });
 }
 
 uint64_t TcpProxy::bytes() {

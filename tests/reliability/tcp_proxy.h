@@ -39,8 +39,9 @@ class TcpProxy {
   // made. Off: what was held back goes on its way.
   void Blackhole(bool on);
 
-  // That are open.
+  // That are open, and that were ever made.
   int connections();
+  uint64_t accepted();
   // Passed on so far, both ways.
   uint64_t bytes();
 

@@ -64,6 +64,7 @@ TEST_F(TcpProxyTest, CutsAndResets) {
   Connect();
   Send(client_, "ping");
   EXPECT_EQ(Receive(server_, 4), "ping");
+  EXPECT_EQ(proxy_.accepted(), 2u);
   proxy_.Reset();
   EXPECT_EQ(End(client_), asio::error::connection_reset);
   EXPECT_EQ(End(server_), asio::error::connection_reset);

@@ -35,8 +35,9 @@ World::World(const std::string& binary, const std::string& name, InstallationOpt
                installation.folder() + "/aggregator.log",
                std::move(before),
                {}}),
+      proxy(installation.participant_port()),
       auditor(installation.operator_port(), installation.durable(), history),
-      population(installation, history, {.port = installation.participant_port()}) {}
+      population(installation, history, {.port = proxy.port()}) {}
 
 absl::Status World::Start(const std::vector<std::string>& environment) {
   process.Start(environment);

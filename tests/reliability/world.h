@@ -16,6 +16,7 @@
 #include "tests/reliability/history.h"
 #include "tests/reliability/installation.h"
 #include "tests/reliability/population.h"
+#include "tests/reliability/tcp_proxy.h"
 
 namespace veilsum::reliability {
 
@@ -23,7 +24,8 @@ namespace veilsum::reliability {
 std::vector<std::string> Judge(const Installation& installation, const History& history,
                                const Auditor& auditor, bool durable);
 
-// Everything of it, without a proxy. Nothing runs yet. Not thread-safe, as AggregatorProcess.
+// Everything of it, with a network that is good until it is told otherwise. Nothing runs yet. Not
+// thread-safe, as AggregatorProcess.
 struct World {
   // `binary`: of the aggregator.
   World(const std::string& binary, const std::string& name, InstallationOptions options,
@@ -40,6 +42,7 @@ struct World {
   History history;
   const Installation installation;
   AggregatorProcess process;
+  TcpProxy proxy;  // Between clients and aggregator.
   Auditor auditor;
   Population population;
 };

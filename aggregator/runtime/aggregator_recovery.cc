@@ -4,6 +4,7 @@
 // The start: what an earlier process has stored, taken up again.
 
 #include <future>
+#include <limits>
 #include <memory>
 #include <utility>
 
@@ -16,6 +17,19 @@
 #include "spdlog/spdlog.h"
 
 namespace veilsum::aggregator {
+namespace {
+
+// A crash may have come between the end of a session, which is stored, and the removal of what led
+// to it. Only a completed one has a result.
+void RemoveLeftovers(BlobStore& blobs, const std::string& session_id, const v1::Session& report) {
+  if (report.state() == v1::SESSION_STATE_COMPLETED) {
+    blobs.RemoveCheckpointsBefore(session_id, std::numeric_limits<uint64_t>::max());
+  } else {
+    blobs.RemoveSession(session_id);
+  }
+}
+
+}  // namespace
 
 absl::StatusOr<Aggregator::Recovered> Aggregator::Recover() {
   if (!stores_) return Recovered{};
@@ -89,7 +103,11 @@ absl::Status Aggregator::RecoverSession(const SessionSummary& summary, Recovered
   } else if (auto restored = RestoreSession(summary, claim); restored.ok()) {
     entry.runtime = *std::move(restored);
     entry.running = !entry.runtime->has_ended();
-    if (!entry.running) entry.last = ReportOf(summary, claim, entry.runtime->snapshot());
+    if (!entry.running) {
+      const SessionSnapshot replayed = entry.runtime->snapshot();
+      entry.last = ReportOf(summary, claim, replayed);
+      RemoveLeftovers(*storage_.blobs, summary.session_id, *replayed);
+    }
     ++(entry.running ? recovered.running : recovered.ended);
   } else if (!absl::IsDataLoss(restored.status())) {
     return WithReason(absl::Status(restored.status().code(),
@@ -186,7 +204,10 @@ SessionSnapshot Aggregator::ReportLost(const SessionSummary& summary, const Clai
   auto report = std::make_shared<v1::Session>();
   const bool known = report->ParseFromString(summary.report) && HasEnded(*report);
   // Its shares are gone already, and its sum may be whole: for whoever wants to save it by hand.
-  if (known && summary.ended && report->state() == v1::SESSION_STATE_COMPLETED) return report;
+  if (known && summary.ended && report->state() == v1::SESSION_STATE_COMPLETED) {
+    RemoveLeftovers(*storage_.blobs, session_id, *report);
+    return report;
+  }
   if (!known) {
     report->Clear();
     report->set_session_id(session_id);

@@ -287,5 +287,30 @@ TEST_F(AggregatorRecoveryTest, ASessionWithADamagedCheckpointIsLostOnce) {
   EXPECT_EQ(GetSession(session_id).DebugString(), lost.DebugString());
 }
 
+// As if the process had been killed between their ends and the removal.
+TEST_F(AggregatorRecoveryTest, WhatLedToTheEndOfASessionGoesAtTheNextStart) {
+  ASSERT_TRUE(Start().ok());
+  const std::string aborted = AbortedSession("enough of it");
+  const std::string completed = StartSession();
+  v1::Session report = GetSession(completed);
+  report.set_state(v1::SESSION_STATE_COMPLETED);
+  Stop();
+  Store(aborted, {.blobs = {{aborted, BlobKind::kCheckpoint, 3}, {aborted, BlobKind::kResult}}});
+  // It is damaged, too: its operations do not lead to this end.
+  Store(completed,
+        {.operations = {FinishSession{}},
+         .report = report,
+         .blobs = {{completed, BlobKind::kCheckpoint, 3}, {completed, BlobKind::kResult}}});
+  const auto recovered = Start();
+  ASSERT_TRUE(recovered.ok()) << recovered.status();
+  EXPECT_EQ(recovered->ended, 1u);
+  EXPECT_EQ(recovered->lost, 1u);
+  EXPECT_EQ(GetSession(completed).state(), v1::SESSION_STATE_COMPLETED);
+  Stop();
+  EXPECT_FALSE(fs::exists(BlobsOf(aborted)));
+  EXPECT_FALSE(fs::exists(BlobsOf(completed) / "checkpoint-3"));
+  EXPECT_TRUE(fs::exists(BlobsOf(completed) / "result"));
+}
+
 }  // namespace
 }  // namespace veilsum::aggregator

@@ -4,6 +4,7 @@
 #include "tests/reliability/aggregator_process.h"
 
 #include <fcntl.h>
+#include <linux/close_range.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -62,6 +63,8 @@ void AggregatorProcess::Start(const std::vector<std::string>& environment) {
     dup2(log, STDOUT_FILENO);
     dup2(log, STDERR_FILENO);
   }
+  // Asio's sockets would stay open in there when they are closed here, and nobody would hear of it.
+  close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
   execvpe(argv[0], argv.data(), envp.data());
   _exit(kCannotStart);
 }

@@ -132,7 +132,9 @@ void Witness::EffectOf(const aggregator::Reply& reply) {
   }
   if (reply.answers != aggregator::Answers::kMessage) return;
   if (reply.dropped) {
-    Require(dropped_.count(client) != 0 || finish_.has_value(), "that a client is out", client);
+    const bool farewell = reply.result == aggregator::MessageResult::kAccepted && !HadSeat(client);
+    Require(dropped_.count(client) != 0 || finish_.has_value() || farewell, "that a client is out",
+            client);
   } else if (reply.result == aggregator::MessageResult::kAccepted) {
     CheckAccepted(client, reply.phase);
   }
@@ -181,7 +183,8 @@ void Witness::CheckRefused(uint32_t client, const v1::Refused& refused) {
   }
   // Those who were silent are told by the closing.
   const bool silent = refused.reason() == v1::REASON_NO_ANSWER;
-  Require(dropped_.count(client) != 0 || (silent && !closed_.empty()),
+  const bool farewell = refused.reason() == v1::REASON_WITHDREW && !HadSeat(client);
+  Require(dropped_.count(client) != 0 || (silent && !closed_.empty()) || farewell,
           absl::StrCat("that a client is out (", v1::Reason_Name(refused.reason()), ")"), client);
 }
 

@@ -83,6 +83,8 @@ class Witness {
   bool put(aggregator::Phase phase, uint32_t client) const {
     return put_.count({phase, client}) != 0;
   }
+  // Of somebody who never had one nothing is kept, and a farewell waits for nothing.
+  bool HadSeat(uint32_t client) const { return put(aggregator::Phase::kAdvertiseKeys, client); }
   // An aborted session keeps nothing.
   bool aborted() const { return finish_.has_value() && finish_->reason != v1::REASON_UNSPECIFIED; }
   bool CountedDurably(uint32_t client, const crypto::Digest* digest) const;

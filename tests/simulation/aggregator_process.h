@@ -163,6 +163,7 @@ class AggregatorProcess {
   std::map<uint32_t, std::vector<uint64_t>> folding_;
   uint32_t folds_under_way_ = 0;
   std::map<uint32_t, crypto::Digest> unheard_;  // Folded, and the session has not heard of it.
+  uint64_t ahead_ = 0;                          // The last checkpoint that names some of those.
   bool restored_ = false;
   bool finished_ = false;
   struct Dying {

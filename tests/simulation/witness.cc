@@ -181,10 +181,11 @@ void Witness::CheckRefused(uint32_t client, const v1::Refused& refused) {
       refused.reason() == v1::REASON_NOT_A_MEMBER) {
     return;
   }
-  // Those who were silent are told by the closing.
-  const bool silent = refused.reason() == v1::REASON_NO_ANSWER;
+  // Those who were silent, and those who were left with too few others, are told by the closing.
+  const bool by_closing =
+      refused.reason() == v1::REASON_NO_ANSWER || refused.reason() == v1::REASON_TOO_FEW_NEIGHBOURS;
   const bool farewell = refused.reason() == v1::REASON_WITHDREW && !HadSeat(client);
-  Require(dropped_.count(client) != 0 || (silent && !closed_.empty()) || farewell,
+  Require(dropped_.count(client) != 0 || (by_closing && !closed_.empty()) || farewell,
           absl::StrCat("that a client is out (", v1::Reason_Name(refused.reason()), ")"), client);
 }
 

@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "aggregator/transport/acceptor.h"
 #include "aggregator/transport/keep_awake.h"
 #include "aggregator/transport/services.h"
 #include "proto/limits.h"
@@ -26,8 +27,8 @@ constexpr int kKeepaliveMs = 60'000;
 constexpr int kKeepaliveTimeoutMs = 20'000;
 // Memory stays flat under many uploads: a fixed window of each stream instead of an estimated one.
 constexpr int kLookaheadBytes = 256 << 10;
-// Bytes that gRPC holds for connections, before they are messages: above this it refuses new
-// connections and cancels calls. The operator's listener has its own, so that a flood of
+// Bytes that gRPC holds for connections, before they are messages: above this it closes connections
+// without calls and cancels calls. The operator's listener has its own, so that a flood of
 // participants does not shut the operator out.
 constexpr size_t kParticipantMemory = size_t{512} << 20;
 constexpr size_t kOperatorMemory = size_t{64} << 20;
@@ -45,14 +46,21 @@ constexpr int kHandshakeTimeoutMs = 10'000;
 // A connection without a single call is closed; its client connects again when it has one.
 constexpr int kMaxIdleMs = 120'000;
 
+// Descriptors that connections leave to stores and the admin server. Operators may come closer, so
+// that a flood of participants does not shut them out.
+constexpr uint64_t kParticipantReserve = 64;
+constexpr uint64_t kOperatorReserve = 32;
+
 struct ListenerLimits {
   const char* name;
   size_t memory;
   size_t max_request_bytes;
+  uint64_t reserved_files;
 };
-constexpr ListenerLimits kParticipantLimits = {"participants", kParticipantMemory,
-                                               kMaxRequestBytes};
-constexpr ListenerLimits kOperatorLimits = {"operators", kOperatorMemory, kMaxOperatorRequestBytes};
+constexpr ListenerLimits kParticipantLimits = {"participants", kParticipantMemory, kMaxRequestBytes,
+                                               kParticipantReserve};
+constexpr ListenerLimits kOperatorLimits = {"operators", kOperatorMemory, kMaxOperatorRequestBytes,
+                                            kOperatorReserve};
 
 void SetArguments(grpc::ServerBuilder& builder, const ListenerLimits& limits) {
   grpc::ResourceQuota quota(limits.name);
@@ -62,7 +70,6 @@ void SetArguments(grpc::ServerBuilder& builder, const ListenerLimits& limits) {
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kMaxConcurrentStreams);
   builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, kHandshakeTimeoutMs);
   builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_IDLE_MS, kMaxIdleMs);
-  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
@@ -81,9 +88,11 @@ struct GrpcServer::Listener {
   std::unique_ptr<grpc::Service> service;
   std::shared_ptr<TlsCredentials> tls;  // Null: no TLS. Outlives the server.
   std::unique_ptr<grpc::Server> server;
+  std::unique_ptr<Acceptor> acceptor;  // Stops before the server does.
   int port = 0;
 
-  absl::Status Start(const ListenOptions& options, const ListenerLimits& limits) {
+  absl::Status Start(const ListenOptions& options, const ListenerLimits& limits,
+                     ServiceContext& context) {
     std::shared_ptr<grpc::ServerCredentials> credentials = grpc::InsecureServerCredentials();
     if (options.tls.has_value()) {
       absl::StatusOr<std::shared_ptr<TlsCredentials>> created =
@@ -91,15 +100,34 @@ struct GrpcServer::Listener {
       if (!created.ok()) return created.status();
       credentials = tls = *std::move(created);
     }
+    AcceptorOptions accepting;
+    accepting.address = options.address;
+    accepting.reserved_files = limits.reserved_files;
+    // As gRPC's own listener does.
+    accepting.send_timeout = std::chrono::milliseconds(kKeepaliveTimeoutMs);
+    absl::StatusOr<std::unique_ptr<Acceptor>> listening =
+        Acceptor::Listen(std::move(accepting), context.executors.control(), context.recorder);
+    if (!listening.ok()) return listening.status();
     grpc::ServerBuilder builder;
     SetArguments(builder, limits);
-    builder.AddListeningPort(options.address, credentials, &port);
+    using Accepted = grpc::experimental::ExternalConnectionAcceptor;
+    const std::shared_ptr<Accepted> accepted = builder.experimental().AddExternalConnectionAcceptor(
+        grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD, credentials);
     builder.RegisterService(service.get());
     server = builder.BuildAndStart();
-    if (server != nullptr && port > 0) return absl::OkStatus();
-    return absl::UnavailableError(
-        absl::StrCat("cannot listen on ", options.address,
-                     ": the port may be taken, or the address may not be this machine's"));
+    if (server == nullptr) {
+      return absl::InternalError(
+          absl::StrCat("gRPC does not serve ", options.address, ": its own log says why"));
+    }
+    acceptor = *std::move(listening);
+    port = acceptor->port();
+    acceptor->Start([accepted](int listener_fd, int fd) {
+      Accepted::NewConnectionParameters connection;
+      connection.listener_fd = listener_fd;
+      connection.fd = fd;
+      accepted->HandleNewConnection(&connection);
+    });
+    return absl::OkStatus();
   }
 };
 
@@ -115,10 +143,10 @@ absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(
   grpc::EnableDefaultHealthCheckService(true);
   auto state = std::make_unique<State>();
   state->participants.service = std::make_unique<ParticipantServiceAdapter>(context);
-  absl::Status started = state->participants.Start(participants, kParticipantLimits);
+  absl::Status started = state->participants.Start(participants, kParticipantLimits, context);
   if (started.ok() && operators.has_value()) {
     state->operators.service = std::make_unique<OperatorServiceAdapter>(context);
-    started = state->operators.Start(*operators, kOperatorLimits);
+    started = state->operators.Start(*operators, kOperatorLimits, context);
   }
   std::unique_ptr<GrpcServer> server(new GrpcServer(std::move(state)));
   if (!started.ok()) return started;
@@ -166,6 +194,8 @@ void GrpcServer::SetServing(bool serving) {
 
 void GrpcServer::Shutdown(absl::Duration patience) {
   state_->keep_awake.reset();
+  // A connection that came after its server's end would stay open, and belong to nobody.
+  for (Listener* listener : {&state_->participants, &state_->operators}) listener->acceptor.reset();
   const auto deadline = std::chrono::system_clock::now() + absl::ToChronoMilliseconds(patience);
   for (Listener* listener : {&state_->participants, &state_->operators}) {
     if (listener->server == nullptr) continue;

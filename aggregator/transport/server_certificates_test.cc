@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "aggregator/transport/server_testing.h"
+#include "aggregator/transport/tls_credentials.h"
 #include "crypto/certificates/certificate_authority.h"
 #include "proto/rpc_error/rpc_error.h"
 
@@ -33,6 +34,39 @@ crypto::Validity Validity() {
   const absl::Time now = absl::Now();
   return {now - absl::Hours(1), now + absl::Hours(1)};
 }
+
+// RSA of 1024 bits, too few for gRPC's TLS.
+constexpr char kShortCertificate[] = R"(-----BEGIN CERTIFICATE-----
+MIIB/DCCAWWgAwIBAgIUCT+wS7x9D0C0PLWJ84DPGUavzRIwDQYJKoZIhvcNAQEL
+BQAwDzENMAsGA1UEAwwEd2VhazAgFw0yNjExMjMwMTM4MDBaGA8yMTI2MTAzMDAx
+MzgwMFowDzENMAsGA1UEAwwEd2VhazCBnzANBgkqhkiG9w0BAQEFAAOBjQAwgYkC
+gYEA5ZM6J85cN9UuSLRn1YSzSRS2lmA5NAH7I1Z0AOH5unPGh8CgNNal8O6t/juo
+a35SSQGYIs65TN+oH8GZyj2Sai3PhIvqX7GnO5MUudrCjeEN+gOOPv1gluNZ5ss4
+3N/T7XluXGAQfe/FeneiGNpxfsccB7xEVA/Gu+ppNW63ny0CAwEAAaNTMFEwHQYD
+VR0OBBYEFNKCZhVhKC+YJlBOxOSkGBP5wrAcMB8GA1UdIwQYMBaAFNKCZhVhKC+Y
+JlBOxOSkGBP5wrAcMA8GA1UdEwEB/wQFMAMBAf8wDQYJKoZIhvcNAQELBQADgYEA
+vKSFBiS4owLBtOYPl986pIyqygkKzLJ5EEB4/+AGeHXxF+4YP12z+jwoFxkPoZKR
+wFG+CgdKa+u7XhlghAUWSGcgzCpiB1lLaQwtwWAcbpkv8PQGzKzh06xGcq9jYfCb
+HxAa/4fTOPMlot496IBkvLfoAb9wYPC0kexEwoT2lns=
+-----END CERTIFICATE-----
+)";
+constexpr char kShortKey[] = R"(-----BEGIN PRIVATE KEY-----
+MIICdwIBADANBgkqhkiG9w0BAQEFAASCAmEwggJdAgEAAoGBAOWTOifOXDfVLki0
+Z9WEs0kUtpZgOTQB+yNWdADh+bpzxofAoDTWpfDurf47qGt+UkkBmCLOuUzfqB/B
+mco9kmotz4SL6l+xpzuTFLnawo3hDfoDjj79YJbjWebLONzf0+15blxgEH3vxXp3
+ohjacX7HHAe8RFQPxrvqaTVut58tAgMBAAECgYBDg1WB6UzzWmz/EpbKkvjKkB3W
+ATwxUDfTv5PjwpDXRT7oIzy57TnlrbtbXZ385qw6Lg7YhaS2t7tQg3W/pPXOVzlb
+wYcetioTHSE/4tBqkXiiYRI/j61+0Wy8Tiin3ZHeX5iRxAKU3Ln18SkGlwY1eJZt
+Z9oNvGXPZ2m5LJlN/QJBAPq82q0UHoeKwVdmjBsG/UvW7I5C/6NZxDa0FZLkTN7P
+eoiQovqVRB2YrKmUMb22S3H3nhh4IekCrwRifl2HVw8CQQDqZKwJfWA+F2m7rqS1
+im0vhN2JooipHKPafiG6itzGlvj/kiqqKYnEKfqlaMYhWzm5bdBMk5OgzRymJbxq
+dMYDAkEA00QVLQhqwOIVDkOFgbBd9GzfXO7u3wBf54fNNbvPWV2QbUkRSfpDLnzZ
+3vjTAHp9D0YIm619RQvR0+v5dWz32QJAfoeN3ymRNLOK3kfunhl1y3sb5FqbDz9o
+rF/+cSbY+1MwYzZSVb1Ko1xN89DVc9g9Fv5SvaPEw781wfMI/SbAZQJBANiDrRhC
+at2BHT49lBVht+etNo+UdaXUb97YJ/sp/6z54rG525uJfk9U8IFvrDLIsharRFVz
+dvuTRcl/tCb6CkE=
+-----END PRIVATE KEY-----
+)";
 
 class ServerCertificatesTest : public ::testing::Test {
  protected:
@@ -126,6 +160,13 @@ TEST_F(ServerCertificatesTest, WhatIsNotGoodChangesNothing) {
   EXPECT_FALSE(server_->ReplaceTls(std::nullopt, good).ok());
   EXPECT_TRUE(Greet(server_.authority_pem()).ok());
   EXPECT_FALSE(Greet(authority_.certificate_pem()).ok());
+}
+
+// Its server would say nothing of that, and serve nobody.
+TEST_F(ServerCertificatesTest, WhatGrpcDoesNotTakeIsRefused) {
+  const TlsOptions tls = {kShortCertificate, kShortKey, "", false};
+  ASSERT_TRUE(CheckTls(tls).ok()) << CheckTls(tls);
+  EXPECT_EQ(TlsCredentials::Create(tls).status().code(), absl::StatusCode::kInvalidArgument);
 }
 
 }  // namespace

@@ -7,11 +7,15 @@
 #include <gtest/gtest.h>
 
 #include <condition_variable>
+#include <deque>
 #include <memory>
 #include <mutex>
 #include <string>
 
+#include "absl/time/clock.h"
+#include "aggregator/transport/few_files_testing.h"
 #include "aggregator/transport/server_testing.h"
+#include "aggregator/transport/stranger_testing.h"
 #include "metrics/recorder.h"
 #include "proto/reason_status.h"
 #include "proto/rpc_error/retry_after.h"
@@ -170,6 +174,34 @@ TEST(ServerOverloadTest, WhereMemoryIsShortNoSessionBeginsUntilItIsNot) {
   EXPECT_TRUE(waiting.Read().has_offer());
   grpc::ClientContext context;
   EXPECT_TRUE(operators->StartSession(&context, start, &session).ok());
+}
+
+// gRPC's own listener takes nobody in any more after that.
+TEST(ServerOverloadTest, StrangersWhoTakeEveryDescriptorShutNobodyOutAfterwards) {
+  RejectionCounter counter;
+  TestServerOptions options;
+  options.recorder = &counter;
+  TestServer server(options);
+  std::deque<Stranger> strangers(300);
+  const FewFiles few(200);
+  for (Stranger& stranger : strangers) {
+    ASSERT_TRUE(stranger.Connect((*server).ports().participants));
+  }
+  EXPECT_TRUE(strangers.back().IsTurnedAway());
+  EXPECT_GE(NextDescriptor(), 0);  // Stores find one still.
+  EXPECT_EQ(counter.count(metrics::Overload::kInflight), 300 - (200 - 64));
+  // So do operators.
+  {
+    grpc::ClientContext context;
+    v1::ListTasksResponse tasks;
+    EXPECT_TRUE(server.Operator()->ListTasks(&context, {}, &tasks).ok());
+  }
+
+  strangers.clear();
+  for (int i = 0; i < 1000 && NextDescriptor() > few.first() + 20; ++i) {
+    absl::SleepFor(absl::Milliseconds(10));
+  }
+  ExpectServed(server, 1);
 }
 
 }  // namespace

@@ -4,7 +4,9 @@
 #include "aggregator/transport/tls_credentials.h"
 
 #include <grpc/grpc.h>
+#include <unistd.h>
 
+#include <cstdint>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -47,7 +49,12 @@ absl::Status CheckTls(const TlsOptions& options) {
 
 absl::StatusOr<std::shared_ptr<TlsCredentials>> TlsCredentials::Create(TlsOptions options) {
   if (absl::Status good = CheckTls(options); !good.ok()) return good;
-  return std::shared_ptr<TlsCredentials>(new TlsCredentials(std::move(options)));
+  std::shared_ptr<TlsCredentials> made(new TlsCredentials(std::move(options)));
+  if (made->AreTaken()) return made;
+  return InvalidTls(
+      absl::StatusCode::kInvalidArgument, "the server's certificate",
+      "gRPC's TLS refuses it, or the authority of clients' certificates: is a key too "
+      "short? The lines before this on standard error say more");
 }
 
 TlsCredentials::TlsCredentials(TlsOptions options)
@@ -73,6 +80,29 @@ absl::Status TlsCredentials::Replace(TlsOptions options) {
   options_ = std::move(options);
   handed_over_ = false;
   return absl::OkStatus();
+}
+
+// A server to which connections are handed from outside does not say whether it has taken its
+// credentials, and forgets the connections if it has not. One that has an address of its own does
+// say; this one is never started.
+bool TlsCredentials::AreTaken() {
+  grpc_completion_queue* queue = grpc_completion_queue_create_for_next(nullptr);
+  grpc_server* server = grpc_server_create(nullptr, nullptr);
+  grpc_server_register_completion_queue(server, queue, nullptr);
+  const std::string address =
+      absl::StrCat("unix-abstract:veilsum-", getpid(), "-", reinterpret_cast<uintptr_t>(this));
+  const bool taken = AddPortToServer(address, server) != 0;
+  const gpr_timespec for_ever = gpr_inf_future(GPR_CLOCK_REALTIME);
+  grpc_server_shutdown_and_notify(server, queue, nullptr);
+  grpc_completion_queue_next(queue, for_ever, nullptr);
+  grpc_server_destroy(server);
+  grpc_completion_queue_shutdown(queue);
+  while (grpc_completion_queue_next(queue, for_ever, nullptr).type != GRPC_QUEUE_SHUTDOWN) {
+  }
+  grpc_completion_queue_destroy(queue);
+  const std::lock_guard<std::mutex> lock(mutex_);
+  handed_over_ = false;  // Not to the server that is meant.
+  return taken;
 }
 
 int TlsCredentials::AddPortToServer(const std::string& address, grpc_server* server) {

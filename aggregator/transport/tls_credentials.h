@@ -37,7 +37,7 @@ absl::Status CheckTls(const TlsOptions& options);
 // its server.
 class TlsCredentials final : public grpc::ServerCredentials {
  public:
-  // Errors as CheckTls.
+  // Errors as CheckTls; INVALID_ARGUMENT also for what gRPC does not take, such as a short RSA key.
   static absl::StatusOr<std::shared_ptr<TlsCredentials>> Create(TlsOptions options);
   ~TlsCredentials() override;
 
@@ -53,6 +53,7 @@ class TlsCredentials final : public grpc::ServerCredentials {
 
  private:
   explicit TlsCredentials(TlsOptions options);
+  bool AreTaken();
   int AddPortToServer(const std::string& address, grpc_server* server) override;
   static grpc_ssl_certificate_config_reload_status Fetch(
       void* self, grpc_ssl_server_certificate_config** config);

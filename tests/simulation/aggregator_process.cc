@@ -99,7 +99,7 @@ void AggregatorProcess::Kill(uint64_t after_actions, uint64_t store_choice, uint
   folding_.clear();
   folds_under_way_ = 0;
   unheard_.clear();
-  ahead_ = 0;
+  ahead_.clear();
   finished_ = false;
   dying_.reset();
   wires_.died();
@@ -261,7 +261,7 @@ void AggregatorProcess::Do(aggregator::Commit& commit) {
 void AggregatorProcess::Do(aggregator::WriteCheckpoint& write) {
   for (const auto& [client, digest] : unheard_) {
     write.included.push_back({IdentityOf(client).public_key(), digest});
-    ahead_ = write.generation;
+    ahead_.insert(write.generation);
   }
   around_.witness.Checkpoint(write, folded_);
   around_.store.WriteCheckpoint(
@@ -500,7 +500,7 @@ bool AggregatorProcess::Compare() {
   // What was folded and is in no checkpoint yet, only the living one knows.
   if (!finished_ && log.included.size() != folded_.size()) return false;
   // What a checkpoint holds that the living one had not heard of, it counts with the next.
-  if (!finished_ && log.checkpoint == ahead_ && ahead_ != 0) return false;
+  if (!finished_ && ahead_.count(log.checkpoint) != 0) return false;
   auto restored = aggregator::DurableSession::Restore(Options(), log);
   if (!restored.ok()) {
     around_.witness.Violate(absl::StrCat("I10: ", restored.status().ToString()));

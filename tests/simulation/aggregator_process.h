@@ -12,6 +12,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <variant>
@@ -163,7 +164,7 @@ class AggregatorProcess {
   std::map<uint32_t, std::vector<uint64_t>> folding_;
   uint32_t folds_under_way_ = 0;
   std::map<uint32_t, crypto::Digest> unheard_;  // Folded, and the session has not heard of it.
-  uint64_t ahead_ = 0;                          // The last checkpoint that names some of those.
+  std::set<uint64_t> ahead_;                    // Checkpoints that name some of those.
   bool restored_ = false;
   bool finished_ = false;
   struct Dying {

@@ -20,19 +20,37 @@ const FreezeSurvivors* FindFreeze(const std::vector<Operation>& operations) {
   return nullptr;
 }
 
+// Of the newest checkpoint that must be there; 0: none.
+uint64_t KeptGeneration(const std::vector<Operation>& operations) {
+  uint64_t kept = 0;
+  for (const Operation& operation : operations) {
+    if (const auto* keep = std::get_if<KeepCheckpoint>(&operation)) {
+      kept = std::max(kept, keep->generation);
+    }
+  }
+  return kept;
+}
+
 // The inputs that are in the sum; none where the checkpoint went with the end of its session.
 absl::StatusOr<std::vector<CountedUpload>> CountedIn(StoredLog& log) {
   if (log.checkpoint == 0 && !log.included.empty()) {
     return DamagedSession("there are inputs in a checkpoint that is not there");
   }
   const FreezeSurvivors* freeze = FindFreeze(log.operations);
-  if (freeze == nullptr || freeze->checkpoint == log.checkpoint) return std::move(log.included);
+  const uint64_t kept = KeptGeneration(log.operations);
+  const bool is_frozen_one = freeze == nullptr || freeze->checkpoint == log.checkpoint;
+  if (is_frozen_one && log.checkpoint >= kept) return std::move(log.included);
   if (std::holds_alternative<FinishSession>(log.operations.back())) {
     return std::vector<CountedUpload>();
   }
+  const std::string newest =
+      log.checkpoint == 0 ? "there is none" : absl::StrCat("the newest one is ", log.checkpoint);
+  if (is_frozen_one) {
+    return DamagedSession(absl::StrCat("receipts were given for the inputs in checkpoint ", kept,
+                                       " of the sum, and ", newest));
+  }
   return DamagedSession(absl::StrCat("the survivors were frozen with checkpoint ",
-                                     freeze->checkpoint, " of the sum, and the newest one is ",
-                                     log.checkpoint));
+                                     freeze->checkpoint, " of the sum, and ", newest));
 }
 
 // All operations of a step, in order.
@@ -81,6 +99,10 @@ absl::StatusOr<DurableSession> DurableSession::Restore(SessionOptions options, S
   options.persists = true;
   absl::StatusOr<std::vector<CountedUpload>> counted = CountedIn(log);
   if (!counted.ok()) return counted.status();
+  const uint64_t kept = KeptGeneration(log.operations);
+  std::erase_if(log.operations, [](const Operation& operation) {
+    return std::holds_alternative<KeepCheckpoint>(operation);
+  });
   auto restored = SessionProtocol::Restore(std::move(options), log.operations, *counted);
   if (!restored.ok()) return restored.status();
   DurableSession session(std::move(restored->protocol), Durability::kCheckpoint);
@@ -88,11 +110,13 @@ absl::StatusOr<DurableSession> DurableSession::Restore(SessionOptions options, S
   session.pending_ = std::move(restored->pending);
   session.saved_ = *std::move(counted);
   session.generation_ = session.saved_generation_ = log.checkpoint;
+  session.kept_generation_ = kept;
   return session;
 }
 
 Actions DurableSession::Start() {
   Actions actions;
+  if (!protocol_.finished()) KeepNewestCheckpoint(actions);
   Enqueue(std::exchange(pending_, {}), actions);
   return actions;
 }
@@ -144,6 +168,8 @@ Actions DurableSession::Step(CheckpointWritten written) {
   if (!failed_) {
     saved_generation_ = generation_;
     saved_.insert(saved_.end(), being_saved_.begin(), being_saved_.end());
+    // Of a session that has ended meanwhile they were answered, and nothing is stored any more.
+    if (!being_saved_.empty()) KeepNewestCheckpoint(actions);
     FinishFolds(std::exchange(being_saved_, {}), actions);
   } else {
     // In front of those that were folded since.
@@ -218,6 +244,13 @@ void DurableSession::Release(Actions& actions) {
 }
 
 // ---- Checkpoints ----
+
+void DurableSession::KeepNewestCheckpoint(Actions& actions) {
+  if (kept_generation_ >= saved_generation_) return;
+  kept_generation_ = saved_generation_;
+  actions.emplace_back(Commit{++batches_, {KeepCheckpoint{kept_generation_}}});
+  waiting_.emplace_back(Gate{batches_});
+}
 
 void DurableSession::FinishFolds(std::vector<CountedUpload> uploads, Actions& actions) {
   for (const CountedUpload& upload : uploads) StepProtocol(FoldFinished{upload.from}, actions);

@@ -3,7 +3,8 @@
 
 // The session protocol together with the rule that nothing leaves before it is durable: an effect
 // waits until every operation before it is stored, and a receipt until a checkpoint holds its
-// input. Sans-IO like the protocol itself, so that the simulation (tests/simulation) and the
+// input and KeepCheckpoint is stored: a checkpoint that is lost later would not be missed
+// otherwise. Sans-IO like the protocol itself, so that the simulation (tests/simulation) and the
 // runtime run the same code.
 //
 //   event ──► SessionProtocol ──► effects ──► queue ──► actions for the shell
@@ -77,8 +78,8 @@ enum class Durability {
 // What a store has of a session.
 struct StoredLog {
   std::vector<Operation> operations;  // In the order in which they were committed.
-  // The newest checkpoint; 0: none. A damaged one ends the session: an earlier one lacks inputs
-  // that were promised.
+  // The newest checkpoint; 0: none. One that is damaged, or older than KeepCheckpoint says, ends
+  // the session: it lacks inputs that were promised.
   uint64_t checkpoint = 0;
   std::vector<CountedUpload> included;
 };
@@ -132,6 +133,8 @@ class DurableSession {
   void ForgetWaitingSends(const IdentityPublicKey& to);
   // Steps FoldFinished for these.
   void FinishFolds(std::vector<CountedUpload> uploads, Actions& actions);
+  // Stores that the newest checkpoint must be there from now on; what is queued next waits for it.
+  void KeepNewestCheckpoint(Actions& actions);
   // Is it time for a checkpoint, or for its timer?
   void CheckpointIfUrgent(Actions& actions);
   void WriteNextCheckpoint(Actions& actions);
@@ -153,6 +156,7 @@ class DurableSession {
   std::vector<CountedUpload> saved_;        // In the last one that is durable.
   uint64_t generation_ = 0;                 // Of the last one that was begun.
   uint64_t saved_generation_ = 0;
+  uint64_t kept_generation_ = 0;  // That KeepCheckpoint names.
   bool saving_ = false;
   bool timer_runs_ = false;
   bool failed_ = false;  // The last one; the next waits for its timer, unless the phase is closing.

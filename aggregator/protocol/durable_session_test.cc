@@ -19,6 +19,7 @@ namespace veilsum::aggregator {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
 constexpr uint32_t kClients = 3;
@@ -239,10 +240,15 @@ TEST_F(DurableSessionTest, ReceiptsComeWithTheCheckpoint) {
   Fold(1);  // Too late for this one.
   EXPECT_THAT(Did(), IsEmpty());
   Write(1);
-  EXPECT_THAT(Did(), ElementsAre("receipt 0 ok", "progress", "timer"));
+  EXPECT_THAT(Did(), ElementsAre("commit 7 of 1", "timer"));
+  EXPECT_EQ(std::get<KeepCheckpoint>(last_[0]).generation, 1u);
+  Commit(7);
+  EXPECT_THAT(Did(), ElementsAre("receipt 0 ok", "progress"));
   PassTimer();
   EXPECT_THAT(Did(), ElementsAre("write 2: 0 1"));
   Write(2);
+  EXPECT_THAT(Did(), ElementsAre("commit 8 of 1"));
+  Commit(8);
   EXPECT_THAT(Did(), ElementsAre("receipt 1 ok", "progress"));
   PassTimer();  // Nothing is left for it.
   EXPECT_THAT(Did(), IsEmpty());
@@ -259,13 +265,15 @@ TEST_F(DurableSessionTest, WritesTheLastCheckpointAtOnceAndFreezesWhatItHolds) {
   Fold(1);
   EXPECT_THAT(Did(), ElementsAre("write 1: 0 2 1"));
   Write(1);
-  EXPECT_EQ(Did(), (std::vector<std::string>{"receipt 0 ok", "progress", "receipt 2 ok", "progress",
-                                             "commit 7 of 1", "receipt 1 ok", "progress"}));
+  EXPECT_THAT(Did(), ElementsAre("commit 7 of 1", "commit 8 of 1"));
   const FreezeSurvivors& freeze = std::get<FreezeSurvivors>(last_[0]);
   EXPECT_EQ(freeze.checkpoint, 1u);
   EXPECT_EQ(freeze.survivors, "\x07");
   EXPECT_TRUE(freeze.survivor_root.has_value());
   Commit(7);
+  EXPECT_THAT(Did(), ElementsAre("receipt 0 ok", "progress", "receipt 2 ok", "progress",
+                                 "receipt 1 ok", "progress"));
+  Commit(8);
   EXPECT_THAT(Did(), ElementsAre("closed", "send 0", "send 1", "send 2", "started"));
 }
 
@@ -319,7 +327,7 @@ TEST_F(DurableSessionTest, TheLastCheckpointComesAfterTheOneThatIsBeingWritten) 
   Step(DeadlinePassed{Phase::kMaskedInputCollection});
   Did();
   Write(1);
-  EXPECT_THAT(Did(), ElementsAre("receipt 0 ok", "progress", "write 2: 0 1"));
+  EXPECT_THAT(Did(), ElementsAre("commit 7 of 1", "write 2: 0 1"));
   Write(2);
   EXPECT_EQ(std::get<FreezeSurvivors>(last_[0]).survivors, "\x03");
 }
@@ -362,11 +370,11 @@ TEST_F(DurableSessionTest, UnmaskingAndTheEndWaitForTheirCommits) {
   CommitAll();
   Did();
   Unmask(2);
-  EXPECT_THAT(Did(), ElementsAre("commit 10 of 2"));
+  EXPECT_THAT(Did(), ElementsAre("commit 11 of 2"));
   CommitAll();
   EXPECT_THAT(Did(), ElementsAre("reply 2 ok", "progress", "closed", "unmask"));
   Step(UnmaskFinished{UnmaskOutcome{crypto::Sha256({}), 2}});
-  EXPECT_THAT(Did(), ElementsAre("commit 11 of 1"));
+  EXPECT_THAT(Did(), ElementsAre("commit 12 of 1"));
   EXPECT_EQ(std::get<FinishSession>(last_[0]),
             (FinishSession{v1::REASON_UNSPECIFIED, "", std::nullopt, crypto::Sha256({}), 2}));
   CommitAll();
@@ -416,11 +424,13 @@ TEST_F(DurableSessionTest, ACheckpointThatNobodyHeardOfCounts) {
   for (uint32_t i = 0; i < kClients; ++i) Fold(i);
   stored_checkpoint_ = 1;  // And then the process died.
   ASSERT_TRUE(Restart().ok());
-  EXPECT_THAT(Did(), ElementsAre("commit 1 of 1", "started", "progress"));
+  EXPECT_THAT(Did(), ElementsAre("commit 1 of 1", "commit 2 of 1"));
+  EXPECT_EQ(std::get<KeepCheckpoint>(operations_.end()[-2].second[0]).generation, 1u);
   EXPECT_EQ(std::get<FreezeSurvivors>(last_[0]).survivors, "\x07");
   EXPECT_EQ(std::get<FreezeSurvivors>(last_[0]).checkpoint, 1u);
   CommitAll();
-  EXPECT_THAT(Did(), ElementsAre("closed", "send 0", "send 1", "send 2", "started"));
+  EXPECT_THAT(
+      Did(), ElementsAre("started", "progress", "closed", "send 0", "send 1", "send 2", "started"));
   Step(UploadOpened{Id(1), talk_.OpenUpload(1, talk_.UploadBytes())});
   EXPECT_THAT(Did(), ElementsAre("receipt 1 ok"));
 }
@@ -442,6 +452,31 @@ TEST_F(DurableSessionTest, WhatNoCheckpointHeldIsUploadedAgain) {
   EXPECT_THAT(Did(), ElementsAre("reply 1 ok", "fold 1", "timer"));
   PassTimer();
   EXPECT_THAT(Did(), ElementsAre("write 2: 0 1"));
+}
+
+// It would be taken for a session that nobody has uploaded to.
+TEST_F(DurableSessionTest, MissesACheckpointThatIsGone) {
+  ToMaskedInput();
+  Upload(0);
+  Fold(0);
+  PassTimer();
+  Write(1);
+  Upload(1);
+  Fold(1);
+  PassTimer();
+  Write(2);
+  CommitAll();
+  // A later one holds what the one that is kept does.
+  stored_checkpoint_ = 3;
+  EXPECT_TRUE(Restart().ok());
+  stored_checkpoint_ = 1;
+  in_checkpoint_ = {0};
+  EXPECT_THAT(std::string(Restart().message()), HasSubstr("the newest one is 1"));
+  stored_checkpoint_ = 0;
+  in_checkpoint_.clear();
+  const absl::Status gone = Restart();
+  EXPECT_TRUE(absl::IsDataLoss(gone)) << gone;
+  EXPECT_THAT(std::string(gone.message()), HasSubstr("there is none"));
 }
 
 TEST_F(DurableSessionTest, UnmasksAgainAfterARestart) {

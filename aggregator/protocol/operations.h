@@ -2,7 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // What a session must not forget: the only things that change it, in order. A store keeps them
-// (aggregator/store); SessionProtocol::Restore plays them again and stands where it stood.
+// (aggregator/store); SessionProtocol::Restore plays them again, all but KeepCheckpoint, which is
+// DurableSession's own, and stands where it stood.
 #ifndef VEILSUM_AGGREGATOR_PROTOCOL_OPERATIONS_H_
 #define VEILSUM_AGGREGATOR_PROTOCOL_OPERATIONS_H_
 
@@ -55,6 +56,14 @@ struct ClosePhase {
   friend bool operator==(const ClosePhase&, const ClosePhase&) = default;
 };
 
+// A checkpoint of the sum is durable, and receipts are given for the inputs in it: from now on one
+// of this generation or a later one must be there. Its file alone would not tell that it is gone.
+struct KeepCheckpoint {
+  uint64_t generation;
+
+  friend bool operator==(const KeepCheckpoint&, const KeepCheckpoint&) = default;
+};
+
 // MaskedInputCollection closed with these inputs in the sum: U3, once and for all. Stored once for
 // each session, after the checkpoint that holds exactly these inputs.
 struct FreezeSurvivors {
@@ -78,7 +87,8 @@ struct FinishSession {
   friend bool operator==(const FinishSession&, const FinishSession&) = default;
 };
 
-using Operation = std::variant<PutMessage, DropClient, ClosePhase, FreezeSurvivors, FinishSession>;
+using Operation = std::variant<PutMessage, DropClient, ClosePhase, KeepCheckpoint, FreezeSurvivors,
+                               FinishSession>;
 
 // An input that is in the sum, as a checkpoint names it.
 struct CountedUpload {

@@ -35,6 +35,7 @@ std::string NameOf(const Operation& operation) {
     std::string operator()(const ClosePhase& close) const {
       return absl::StrCat("the closing of ", RoundName(close.phase));
     }
+    std::string operator()(const KeepCheckpoint&) const { return "a checkpoint"; }
     std::string operator()(const FreezeSurvivors&) const { return "the survivors"; }
     std::string operator()(const FinishSession&) const { return "the end"; }
   };
@@ -247,6 +248,10 @@ class Replay {
       return absl::DataLossError("it does not close so, or not twice");
     }
     return absl::OkStatus();
+  }
+
+  absl::Status Play(const KeepCheckpoint&) {
+    return absl::DataLossError("it is none of the protocol's");
   }
 
   absl::Status Play(const FreezeSurvivors&) {

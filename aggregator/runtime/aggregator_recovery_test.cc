@@ -287,6 +287,20 @@ TEST_F(AggregatorRecoveryTest, ASessionWithADamagedCheckpointIsLostOnce) {
   EXPECT_EQ(GetSession(session_id).DebugString(), lost.DebugString());
 }
 
+// Not to be taken for one that nobody has uploaded to yet: receipts were given.
+TEST_F(AggregatorRecoveryTest, ASessionWhoseCheckpointIsGoneIsLost) {
+  ASSERT_TRUE(Start().ok());
+  const std::string session_id = StartSession();
+  Stop();
+  Store(session_id, {.operations = {KeepCheckpoint{2}}});
+  const auto recovered = Start();
+  ASSERT_TRUE(recovered.ok()) << recovered.status();
+  EXPECT_EQ(recovered->lost, 1u);
+  const v1::Session lost = GetSession(session_id);
+  EXPECT_EQ(lost.abort_reason(), v1::REASON_STORAGE_FAILED);
+  EXPECT_THAT(lost.abort_detail(), HasSubstr("checkpoint 2"));
+}
+
 // As if the process had been killed between their ends and the removal.
 TEST_F(AggregatorRecoveryTest, WhatLedToTheEndOfASessionGoesAtTheNextStart) {
   ASSERT_TRUE(Start().ok());

@@ -19,7 +19,7 @@ namespace {
 using crypto::IdentityPublicKey;
 
 // The first byte of a slot. On disk: never change one.
-enum Kind : uint8_t { kMessage = 1, kDrop = 2, kClose = 3, kFreeze = 4, kFinish = 5 };
+enum Kind : uint8_t { kMessage = 1, kDrop = 2, kClose = 3, kFreeze = 4, kFinish = 5, kKeep = 6 };
 constexpr uint8_t kNoPhase = 0xff;
 constexpr size_t kWhose = 2;  // Where a slot goes on after kind and phase.
 
@@ -37,6 +37,13 @@ OperationRecord WithDigest(std::string slot, std::string bytes) {
   return {std::move(slot), digest, std::move(bytes)};
 }
 
+// Of operations of which there may be several.
+OperationRecord WithDigestInSlot(std::string slot, std::string bytes) {
+  OperationRecord record = WithDigest(std::move(slot), std::move(bytes));
+  absl::StrAppend(&record.slot, crypto::AsStringView(record.digest));
+  return record;
+}
+
 OperationRecord Encode(const PutMessage& message) {
   return {Slot(kMessage, message.phase, message.from.bytes()), message.digest, message.bytes};
 }
@@ -47,16 +54,19 @@ OperationRecord Encode(const DropClient& drop) {
   record.set_detail(drop.detail);
   record.set_refusal_reason(drop.refusal_reason);
   record.set_refusal_detail(drop.refusal_detail);
-  OperationRecord encoded =
-      WithDigest(Slot(kDrop, drop.phase, drop.who.bytes()), record.SerializeAsString());
-  absl::StrAppend(&encoded.slot, crypto::AsStringView(encoded.digest));
-  return encoded;
+  return WithDigestInSlot(Slot(kDrop, drop.phase, drop.who.bytes()), record.SerializeAsString());
 }
 
 OperationRecord Encode(const ClosePhase& close) {
   store::ClosePhaseRecord record;
   record.set_answered(close.answered);
   return WithDigest(Slot(kClose, close.phase), record.SerializeAsString());
+}
+
+OperationRecord Encode(const KeepCheckpoint& keep) {
+  store::KeepCheckpointRecord record;
+  record.set_generation(keep.generation);
+  return WithDigestInSlot(Slot(kKeep, kNoPhase), record.SerializeAsString());
 }
 
 OperationRecord Encode(const FreezeSurvivors& freeze) {
@@ -109,6 +119,12 @@ absl::StatusOr<Operation> DecodeClose(const OperationRecord& record, Phase phase
   store::ClosePhaseRecord close;
   if (!close.ParseFromString(record.bytes)) return Damaged("the closing of a phase");
   return ClosePhase{phase, close.answered()};
+}
+
+absl::StatusOr<Operation> DecodeKeep(const OperationRecord& record) {
+  store::KeepCheckpointRecord keep;
+  if (!keep.ParseFromString(record.bytes)) return Damaged("a checkpoint's generation");
+  return KeepCheckpoint{keep.generation()};
 }
 
 absl::StatusOr<Operation> DecodeFreeze(const OperationRecord& record) {
@@ -165,6 +181,8 @@ absl::StatusOr<Operation> FromRecord(const OperationRecord& record) {
       return DecodeDrop(record, phase);
     case kClose:
       return DecodeClose(record, phase);
+    case kKeep:
+      return DecodeKeep(record);
     case kFreeze:
       return DecodeFreeze(record);
     case kFinish:

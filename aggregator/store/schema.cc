@@ -75,6 +75,33 @@ absl::Status Migrate(Database& database, int64_t version, const Migration& migra
   });
 }
 
+absl::StatusOr<std::string> TablesOf(Database& database) {
+  std::string tables;
+  absl::Status status = database.Run(
+      "SELECT name, sql FROM sqlite_master ORDER BY name", {},
+      [&](const Row& row) { absl::StrAppend(&tables, row.Text(0), ": ", row.Text(1), "\n"); });
+  if (!status.ok()) return status;
+  return tables;
+}
+
+// A byte that changed in what SQLite keeps about the tables may give tables just as good, but not
+// those that the statements are for.
+absl::Status CheckTables(Database& database, const std::string& path,
+                         const std::vector<Migration>& migrations) {
+  absl::StatusOr<Database> fresh = Database::Open(":memory:");
+  absl::Status status = fresh.status();
+  for (const Migration& migration : migrations) {
+    if (status.ok()) status = Migrate(*fresh, 1, migration);
+  }
+  if (!status.ok()) return status;
+  const absl::StatusOr<std::string> expected = TablesOf(*fresh);
+  if (!expected.ok()) return expected.status();
+  const absl::StatusOr<std::string> found = TablesOf(database);
+  if (!found.ok() || *found == *expected) return found.status();
+  return StoreError(absl::StatusCode::kDataLoss,
+                    absl::StrCat(path, " is damaged: its tables are not as they were made"));
+}
+
 absl::StatusOr<Database> OpenAndCheck(const std::string& path,
                                       const std::vector<Migration>& migrations) {
   absl::StatusOr<Database> database = Database::Open(path);
@@ -93,6 +120,7 @@ absl::StatusOr<Database> OpenAndCheck(const std::string& path,
   for (auto next = static_cast<size_t>(*version); status.ok() && next < migrations.size(); ++next) {
     status = Migrate(*database, static_cast<int64_t>(next) + 1, migrations[next]);
   }
+  if (status.ok()) status = CheckTables(*database, path, migrations);
   if (status.ok()) status = TruncateLog(*database);
   if (!status.ok()) return status;
   return database;
@@ -103,7 +131,7 @@ absl::StatusOr<Database> OpenAndCheck(const std::string& path,
 const std::vector<Migration>& Migrations() {
   // Every row has a checksum of all that is in it (session_tables.cc). Times are microseconds since
   // 1970. Conditions of writes are in the statements themselves.
-  static const auto* const migrations = new std::vector<Migration>{{
+  const Migration tables = {
       "PRAGMA application_id = 1448304999",
       "CREATE TABLE tasks (task_id TEXT NOT NULL PRIMARY KEY, task BLOB NOT NULL, "
       "checksum INTEGER NOT NULL) WITHOUT ROWID",
@@ -126,7 +154,10 @@ const std::vector<Migration>& Migrations() {
       "slot BLOB NOT NULL, sequence INTEGER NOT NULL, stored INTEGER NOT NULL, "
       "digest BLOB NOT NULL, checksum INTEGER NOT NULL, bytes BLOB, "
       "bytes_checksum INTEGER NOT NULL, PRIMARY KEY (session_id, slot)) WITHOUT ROWID",
-  }};
+  };
+  // No statement: but programs that know only the tables would take KeepCheckpoint for damage.
+  const Migration kept_checkpoints = {};
+  static const auto* const migrations = new std::vector<Migration>{tables, kept_checkpoints};
   static_assert(kApplicationId == 1448304999);
   return *migrations;
 }

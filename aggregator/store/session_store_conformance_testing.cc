@@ -32,6 +32,8 @@ std::vector<Operation> OneOfEach() {
           DropClient{Client(2), Phase::kShareKeys, v1::REASON_BAD_SIGNATURE, "detail",
                      v1::REASON_HEADER_REFUSED, "its words"},
           ClosePhase{Phase::kShareKeys, 3},
+          KeepCheckpoint{2},
+          KeepCheckpoint{1ull << 40},
           FreezeSurvivors{std::string("\0\x7f", 2), crypto::Digest{9}, 3},
           FinishSession{v1::REASON_WRONG_SHARE, "why", Client(3), crypto::Digest{8}, 1ull << 40}};
 }

@@ -127,7 +127,8 @@ class Model {
       const auto& other = std::get<PutMessage>(b);
       return message->phase == other.phase && message->from == other.from;
     }
-    if (std::holds_alternative<DropClient>(a) || std::holds_alternative<ClosePhase>(a)) {
+    if (std::holds_alternative<DropClient>(a) || std::holds_alternative<ClosePhase>(a) ||
+        std::holds_alternative<KeepCheckpoint>(a)) {
       return a == b;
     }
     return true;
@@ -166,7 +167,9 @@ class RandomTest : public DiskTest, public testing::WithParamInterface<uint32_t>
   Operation AnyOperation() {
     const auto phase = static_cast<Phase>(Below(5));
     const auto client = static_cast<uint8_t>(Below(3));
-    switch (Below(12)) {
+    switch (Below(13)) {
+      case 12:
+        return KeepCheckpoint{Below(3)};
       case 0:
         return DropClient{Client(client), phase, v1::REASON_BAD_SIGNATURE,
                           std::string(Below(2), 'd')};

@@ -3,9 +3,13 @@
 
 #include "aggregator/store/session_tables.h"
 
+#include <sqlite3.h>
+
 #include <algorithm>
+#include <optional>
 #include <variant>
 
+#include "absl/strings/str_cat.h"
 #include "aggregator/store/row_checksum.h"
 #include "aggregator/store/store_error.h"
 #include "crypto/primitives/bytes.h"
@@ -369,6 +373,18 @@ absl::Status SessionTables::ForgetSession(const Claim& claim) {
 }
 
 absl::Status SessionTables::EndDamaged(const std::string& session_id, const std::string& report) {
+  const absl::Status ended = EraseAllButReport(session_id, report);
+  const std::optional<sqlite::Failure> failure = sqlite::FailureOf(ended);
+  if (!failure.has_value()) return ended;
+  const bool is_constraint = (failure->code & 0xff) == SQLITE_CONSTRAINT;
+  if (!is_constraint && !absl::IsDataLoss(ended)) return ended;
+  // No reason to end the process, which would come to the same at its next start.
+  return DamagedError(session_id,
+                      absl::StrCat("so much that it cannot be erased: ", ended.message()));
+}
+
+absl::Status SessionTables::EraseAllButReport(const std::string& session_id,
+                                              const std::string& report) {
   const auto read = Read(session_id);
   if (!read.ok()) return read.status();
   if (!read->has_value()) return NoSessionError(session_id);
@@ -380,13 +396,32 @@ absl::Status SessionTables::EndDamaged(const std::string& session_id, const std:
   // The row is made anew, since its columns may be anything; all others of its id go with it.
   absl::Status status =
       database_.Run("DELETE FROM sessions WHERE session_id = ?", {AsBytes(session_id)});
-  // The id in a row may be what is damaged, there or here: then the row is of no session.
-  if (status.ok()) {
-    status = database_.Run(
-        "DELETE FROM operations WHERE session_id NOT IN (SELECT session_id FROM sessions)");
-  }
+  if (status.ok()) status = EraseStrayOperations();
   if (status.ok()) status = InsertState(session_id, state);
   return status.ok() ? WriteReport(session_id, report) : status;
+}
+
+// The id in a row may be what is damaged, there or here: then the row is of no session. A row may
+// also be out of order by its damage, and SQLite does not find it again by its key, to erase it:
+// then the table is written anew.
+absl::Status SessionTables::EraseStrayOperations() {
+  absl::Status status = database_.Run(
+      "DELETE FROM operations WHERE session_id NOT IN (SELECT session_id FROM sessions)");
+  if (!status.ok()) return status;
+  const absl::StatusOr<int64_t> stray = database_.Number(
+      "SELECT count(*) FROM operations NOT INDEXED "
+      "WHERE +session_id NOT IN (SELECT session_id FROM sessions)");
+  if (!stray.ok() || *stray == 0) return stray.status();
+  for (const char* statement : {
+           "CREATE TEMP TABLE kept AS SELECT * FROM operations NOT INDEXED "
+           "WHERE +session_id IN (SELECT session_id FROM sessions)",
+           "DELETE FROM operations",
+           "INSERT OR IGNORE INTO operations SELECT * FROM kept ORDER BY session_id, slot",
+           "DROP TABLE kept",
+       }) {
+    if (status.ok()) status = database_.Run(statement);
+  }
+  return status;
 }
 
 absl::Status SessionTables::EraseSession(const std::string& session_id) {

@@ -77,6 +77,9 @@ class SessionTables {
   // Whether the same operation is there; ALREADY_EXISTS if another one is.
   absl::StatusOr<bool> IsThere(const std::string& session_id, const OperationRecord& record);
   absl::Status EraseShares(const std::string& session_id);
+  absl::Status EraseAllButReport(const std::string& session_id, const std::string& report);
+  // Those of no session.
+  absl::Status EraseStrayOperations();
   absl::Status WriteReport(const std::string& session_id, const std::string& report);
 
   sqlite::Database database_;

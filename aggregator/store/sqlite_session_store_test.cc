@@ -179,6 +179,16 @@ TEST_F(SqliteStoreTest, RefusesANewerVersionAndLeavesIt) {
   EXPECT_THAT(sessions().Sessions().value(), SizeIs(1));
 }
 
+// SQLite would take it: the statements do not fit it any more.
+TEST_F(SqliteStoreTest, RefusesTablesThatAreNotItsOwn) {
+  Open();
+  Close();
+  Tamper("ALTER TABLE operations RENAME COLUMN digest TO digesu");
+  const absl::Status refusal = Refusal();
+  EXPECT_TRUE(absl::IsDataLoss(refusal)) << refusal;
+  EXPECT_THAT(std::string(refusal.message()), HasSubstr("tables"));
+}
+
 TEST_F(SqliteStoreTest, BringsAnOldVersionForward) {
   Open();
   ASSERT_TRUE(Create(sessions(), MakeSession('a')).ok());

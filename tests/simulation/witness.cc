@@ -57,12 +57,21 @@ void Witness::Durable(const aggregator::Operation& operation) {
     dropped_.insert(ClientOf(drop->who));
   } else if (const auto* close = std::get_if<aggregator::ClosePhase>(&operation)) {
     closed_.insert(close->phase);
+  } else if (const auto* keep = std::get_if<aggregator::KeepCheckpoint>(&operation)) {
+    Kept(*keep);
   } else if (const auto* freeze = std::get_if<aggregator::FreezeSurvivors>(&operation)) {
     Frozen(*freeze);
   } else if (const auto* finish = std::get_if<aggregator::FinishSession>(&operation)) {
     Finish(*finish);
   }
   if (trace_) Trace(absl::StrCat("durable: operation of kind ", operation.index()));
+}
+
+void Witness::Kept(const aggregator::KeepCheckpoint& keep) {
+  // A later one may have taken its place.
+  const uint64_t newest = store_.newest_checkpoint();
+  if (newest < keep.generation) return Violate("a checkpoint was kept before it was durable");
+  RememberCounted(*store_.checkpoint(newest));
 }
 
 void Witness::Frozen(const aggregator::FreezeSurvivors& freeze) {
@@ -95,17 +104,8 @@ void Witness::RememberCounted(const Store::Checkpoint& checkpoint) {
 
 // `digest`: null for any.
 bool Witness::CountedDurably(uint32_t client, const crypto::Digest* digest) const {
-  if (frozen_.has_value() || finish_.has_value()) {
-    const auto found = counted_.find(client);
-    return found != counted_.end() && (digest == nullptr || found->second == *digest);
-  }
-  const Store::Checkpoint* checkpoint = store_.checkpoint(store_.newest_checkpoint());
-  if (checkpoint == nullptr) return false;
-  return std::any_of(checkpoint->included.begin(), checkpoint->included.end(),
-                     [&](const aggregator::CountedUpload& one) {
-                       return ClientOf(one.from) == client &&
-                              (digest == nullptr || one.digest == *digest);
-                     });
+  const auto found = counted_.find(client);
+  return found != counted_.end() && (digest == nullptr || found->second == *digest);
 }
 
 // ---- What leaves ----

@@ -76,6 +76,7 @@ class Witness {
 
  private:
   void Durable(const aggregator::Operation& operation);
+  void Kept(const aggregator::KeepCheckpoint& keep);
   void Frozen(const aggregator::FreezeSurvivors& freeze);
   void Finish(const aggregator::FinishSession& finish);
   void RememberCounted(const Store::Checkpoint& checkpoint);
@@ -102,7 +103,7 @@ class Witness {
   std::set<aggregator::Phase> closed_;
   std::optional<aggregator::FreezeSurvivors> frozen_;
   std::optional<std::set<uint32_t>> survivors_;
-  std::map<uint32_t, crypto::Digest> counted_;  // Of the frozen checkpoint, or the last.
+  std::map<uint32_t, crypto::Digest> counted_;  // In checkpoints that are kept, or the frozen one.
   std::optional<aggregator::FinishSession> finish_;
 
   // Shown.

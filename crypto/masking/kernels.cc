@@ -3,20 +3,37 @@
 
 #include "crypto/masking/kernels.h"
 
-#include <array>
 #include <atomic>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "crypto/masking/portable_kernel.h"
 
+#if defined(__x86_64__)
+#include <hwy/targets.h>
+
+#include "crypto/masking/aes_kernels.h"
+#endif
+
 namespace veilsum::crypto {
 namespace {
 
-const std::array<MaskKernel, 1>& Table() {
-  static const std::array<MaskKernel, 1> table = {PortableKernel()};
+// The order of preference: the last row that the processor supports is taken.
+std::vector<MaskKernel> KernelsOfThisProcessor() {
+  std::vector<MaskKernel> kernels = {PortableKernel()};
+#if defined(__x86_64__)
+  for (const AesKernel& row : {AesNiKernel(), VaesAvx512Kernel()}) {
+    if ((hwy::SupportedTargets() & row.target) != 0) kernels.push_back(row.kernel);
+  }
+#endif
+  return kernels;
+}
+
+const std::vector<MaskKernel>& Table() {
+  static const std::vector<MaskKernel> table = KernelsOfThisProcessor();
   return table;
 }
 
@@ -26,6 +43,14 @@ std::atomic<const MaskKernel*>& Active() {
 }
 
 }  // namespace
+
+void ScheduleKey(StreamKey& stream) {
+  // Fails for key lengths that do not exist only.
+  AES_set_encrypt_key(stream.key.data(), 8 * stream.key.size(), &stream.schedule);
+#if defined(__x86_64__)
+  ExpandRoundKeys(stream);
+#endif
+}
 
 absl::Span<const MaskKernel> Kernels() { return Table(); }
 

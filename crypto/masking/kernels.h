@@ -10,6 +10,7 @@
 #define VEILSUM_CRYPTO_MASKING_KERNELS_H_
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <tuple>
 
@@ -21,13 +22,20 @@
 namespace veilsum::crypto {
 
 // What a mask stream expands: AES-128 under `key`, block i of the stream being the encryption of
-// the 128-bit big-endian number `counter` + i. The key schedule is kept so that it is made once.
-// Secret; its owner (MaskStream) erases it.
+// the 128-bit big-endian number `counter` + i. The key schedules are kept so that they are made
+// once. Secret; its owner (MaskStream) erases it.
 struct StreamKey {
+  static constexpr size_t kRounds = 10;
+
   std::array<uint8_t, 16> key;
   std::array<uint8_t, 16> counter;
+  // Filled by ScheduleKey.
   AES_KEY schedule;  // in BoringSSL's own layout, which depends on the processor
+  alignas(16) std::array<std::array<uint8_t, 16>, kRounds + 1> round_keys;  // as in FIPS 197
 };
+
+// Fills the schedules from stream.key, for every kernel of this processor. In constant time.
+void ScheduleKey(StreamKey& stream);
 
 // Adds to (or subtracts from) lanes[i] the element first_element + i of the mask: the little-endian
 // lane at byte (first_element + i) · sizeof(LaneT) of the key stream. Arithmetic wraps. Time
@@ -52,7 +60,8 @@ struct MaskKernel {
   }
 };
 
-// The kernels that run on this processor; the portable one comes first.
+// The kernels that run on this processor, from the slowest to the fastest; the portable one is the
+// first of them.
 absl::Span<const MaskKernel> Kernels();
 
 // The kernel that every mask goes through: the fastest one, unless another was selected.

@@ -20,8 +20,7 @@ MaskStream::MaskStream(const MaskSeed& seed) {
   std::copy_n(expanded.begin(), key_.key.size(), key_.key.begin());
   std::copy_n(expanded.begin() + key_.key.size(), key_.counter.size(), key_.counter.begin());
   SecureErase(expanded.data(), expanded.size());
-  // Fails for key lengths that do not exist only.
-  AES_set_encrypt_key(key_.key.data(), 8 * key_.key.size(), &key_.schedule);
+  ScheduleKey(key_);
 }
 
 MaskStream::MaskStream(MaskStream&& other) noexcept : key_(other.key_) {

@@ -6,11 +6,19 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <fstream>
+#include <initializer_list>
 #include <numeric>
 #include <random>
+#include <string>
 #include <utility>
 #include <vector>
 
+#include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_replace.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "crypto/masking/kernels.h"
 #include "crypto/primitives/boringssl.h"
@@ -27,8 +35,8 @@ MaskSeed SeedOf(uint8_t value) {
 }
 
 StreamKey KeyOf(const std::array<uint8_t, 16>& key, const std::array<uint8_t, 16>& counter) {
-  StreamKey stream{key, counter, {}};
-  AES_set_encrypt_key(key.data(), 128, &stream.schedule);
+  StreamKey stream{key, counter, {}, {}};
+  ScheduleKey(stream);
   return stream;
 }
 
@@ -123,10 +131,91 @@ TEST_P(KernelTest, SeeksFar) {
   EXPECT_EQ(actual, expected);
 }
 
+// Streams whose counter soon leaves its low 32, 64 or 128 bits, far and near, and lanes anywhere in
+// memory, with others beside them.
+template <typename LaneT>
+void ExpectEqualsPortable(const MaskKernel& kernel) {
+  std::mt19937_64 random(2);
+  for (int round = 0; round < 300; ++round) {
+    StreamKey stream{};
+    for (uint8_t& byte : stream.key) byte = static_cast<uint8_t>(random());
+    for (uint8_t& byte : stream.counter) byte = static_cast<uint8_t>(random());
+    ScheduleKey(stream);
+    const uint64_t first = random() >> (4 + random() % 60);
+    // A counter that reaches the wrap within the first blocks asked for, or somewhere before them.
+    const size_t ones = std::array<size_t, 4>{0, 4, 8, 16}[round % 4];
+    std::fill(stream.counter.end() - ones, stream.counter.end(), 0xff);
+    uint64_t back = first * sizeof(LaneT) / 16 + random() % 64;
+    for (size_t i = 16; i-- > 16 - ones; back >>= 8) stream.counter[i] ^= back & 0xff;
+
+    std::vector<LaneT> before(random() % (round % 3 == 0 ? 4000 : 150));
+    for (LaneT& lane : before) lane = static_cast<LaneT>(random());
+    const size_t begin = random() % (before.size() + 1);
+    const size_t size = random() % (before.size() - begin + 1);
+    for (const auto function : {&LaneKernel<LaneT>::add, &LaneKernel<LaneT>::subtract}) {
+      std::vector<LaneT> expected = before, actual = before;
+      const auto part = [&](std::vector<LaneT>& all) {
+        return absl::MakeSpan(all).subspan(begin, size);
+      };
+      (Kernels()[0].For<LaneT>().*function)(stream, first, part(expected));
+      (kernel.For<LaneT>().*function)(stream, first, part(actual));
+      ASSERT_EQ(actual, expected) << round << " " << first << " " << begin << " " << size;
+    }
+  }
+}
+
+TEST_P(KernelTest, EqualsThePortableOne) {
+  ExpectEqualsPortable<uint16_t>(kernel());
+  ExpectEqualsPortable<uint32_t>(kernel());
+  ExpectEqualsPortable<uint64_t>(kernel());
+}
+
 TEST_P(KernelTest, NothingToDo) { kernel().For<uint32_t>().add(KeyOf({5}, {}), 17, {}); }
 
 INSTANTIATE_TEST_SUITE_P(All, KernelTest, ::testing::Range(size_t{0}, Kernels().size()),
-                         [](const auto& info) { return std::string(Kernels()[info.param].name); });
+                         [](const auto& info) {
+                           return absl::StrReplaceAll(Kernels()[info.param].name, {{"-", "_"}});
+                         });
+
+#if defined(__x86_64__)
+// Appendix A.1 of FIPS 197.
+TEST(ScheduleKeyTest, ExpandsAsInTheStandard) {
+  if (Kernels().size() == 1) GTEST_SKIP() << "this processor has no AES instructions";
+  const StreamKey stream = KeyOf({0x2b, 0x7e, 0x15, 0x16, 0x28, 0xae, 0xd2, 0xa6, 0xab, 0xf7, 0x15,
+                                  0x88, 0x09, 0xcf, 0x4f, 0x3c},
+                                 {});
+  const auto round_key = [&](size_t round) {
+    return absl::BytesToHexString(
+        absl::string_view(reinterpret_cast<const char*>(stream.round_keys[round].data()), 16));
+  };
+  EXPECT_EQ(round_key(0), "2b7e151628aed2a6abf7158809cf4f3c");
+  EXPECT_EQ(round_key(1), "a0fafe1788542cb123a339392a6c7605");
+  EXPECT_EQ(round_key(2), "f2c295f27a96b9435935807a7359f67f");
+  EXPECT_EQ(round_key(9), "ac7766f319fadc2128d12941575c006e");
+  EXPECT_EQ(round_key(10), "d014f9a8c9ee2589e13f0cc8b6630ca6");
+}
+
+// The kernel that is expected to be the fastest, from what the operating system says of the
+// processor: not from what the table goes by.
+TEST(KernelTableTest, TakesTheFastestKernelThatTheProcessorHas) {
+  std::ifstream file("/proc/cpuinfo");
+  std::string flags;
+  while (std::getline(file, flags) && !absl::StartsWith(flags, "flags")) {
+  }
+  const std::vector<std::string> list = absl::StrSplit(flags, ' ');
+  const auto has = [&](std::initializer_list<absl::string_view> wanted) {
+    return std::all_of(wanted.begin(), wanted.end(), [&](absl::string_view flag) {
+      return std::find(list.begin(), list.end(), flag) != list.end();
+    });
+  };
+  const bool has_aes = has({"aes", "pclmulqdq", "sse4_1", "sse4_2"});
+  const bool has_vaes = has_aes && has({"vaes", "vpclmulqdq", "gfni", "avx512bw", "avx512vl",
+                                        "avx512dq", "avx512vbmi", "avx512_vbmi2", "avx512_vnni",
+                                        "avx512_bitalg", "avx512_vpopcntdq"});
+  EXPECT_EQ(ActiveKernel().name, has_vaes ? "vaes-avx512" : has_aes ? "aes-ni" : "portable");
+  EXPECT_EQ(Kernels().size(), 1u + has_aes + has_vaes);
+}
+#endif
 
 TEST(KernelTableTest, PortableComesFirstAndCanBeForced) {
   EXPECT_EQ(Kernels()[0].name, "portable");

@@ -7,11 +7,14 @@
 #include <array>
 #include <cmath>
 #include <cstddef>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "client_sdk/encoding/quantisation.h"
+#include "client_sdk/encoding/quantiser.h"
+#include "crypto/masking/mask_stream.h"
+#include "crypto/primitives/constant_time.h"
 #include "crypto/primitives/labels.h"
-#include "crypto/primitives/random.h"
 #include "proto/reason_status.h"
 
 namespace veilsum::client {
@@ -22,22 +25,6 @@ constexpr size_t kBlock = 2048;
 
 absl::Status BadArgument(absl::string_view text) {
   return MakeError(absl::StatusCode::kInvalidArgument, v1::REASON_INVALID_ARGUMENT, text);
-}
-
-// The sum of squares: finite if and only if every element is, since even 10^8 times the square of
-// the greatest float is far below the greatest double. Four sums, so that one addition need not
-// wait for the one before it.
-double SquaredNorm(absl::Span<const float> update) {
-  std::array<double, 4> sums{};
-  size_t i = 0;
-  for (; i + 4 <= update.size(); i += 4) {
-    for (size_t lane = 0; lane < 4; ++lane) {
-      const double value = update[i + lane];
-      sums[lane] += value * value;
-    }
-  }
-  for (; i < update.size(); ++i) sums[0] += static_cast<double>(update[i]) * update[i];
-  return (sums[0] + sums[1]) + (sums[2] + sums[3]);
 }
 
 absl::Status NotFinite(absl::Span<const float> update) {
@@ -61,48 +48,51 @@ absl::Status CheckLengthAndWeight(absl::Span<const float> update, uint64_t weigh
   return absl::OkStatus();
 }
 
-struct Quantiser {
-  Grid grid;
-  double norm_scale = 1;
-  uint64_t weight = 1;
+class QuantisedUpdate final : public UpdateSource {
+ public:
+  QuantisedUpdate(absl::Span<const float> update, crypto::LaneWidth width,
+                  const Quantiser& quantiser, crypto::MaskStream rounding)
+      : update_(update),
+        width_(width),
+        quantiser_(quantiser),
+        rounding_(std::move(rounding)),
+        clipping_{static_cast<double>(CountClipped(quantiser, update)) /
+                      static_cast<double>(update.size()),
+                  quantiser.norm_scale} {}
 
-  // Writes one weighted level per value; returns how many were clipped. No branch depends on a
-  // value, so that the compiler can use vector instructions.
+  const Clipping& clipping() const override { return clipping_; }
+  crypto::LaneWidth width() const override { return width_; }
+  uint64_t size() const override { return update_.size() + 1; }
+  void Fill(uint64_t first, absl::Span<uint16_t> out) const override { FillBlocks(first, out); }
+  void Fill(uint64_t first, absl::Span<uint32_t> out) const override { FillBlocks(first, out); }
+  void Fill(uint64_t first, absl::Span<uint64_t> out) const override { FillBlocks(first, out); }
+
+ private:
   template <typename LaneT>
-  size_t Run(absl::Span<const float> values, absl::Span<const uint32_t> random, LaneT* out) const {
-    constexpr double kTwoTo32 = 4294967296.0;
-    const auto highest = static_cast<double>(grid.highest_level);
-    size_t clipped = 0;
-    for (size_t i = 0; i < values.size(); ++i) {
-      const double scaled = values[i] * norm_scale;
-      const double bounded = std::min(std::max(scaled, -grid.clip), grid.clip);
-      clipped += bounded != scaled;
-      // The product may come out an ulp above the highest level.
-      const double exact = std::min((bounded + grid.clip) * grid.levels_per_unit, highest);
-      const auto below = static_cast<int32_t>(exact);
-      // A whole number has no fraction and is never rounded up, so no level is above the highest.
-      const bool up = (exact - below) * kTwoTo32 > random[i];
-      out[i] = static_cast<LaneT>(static_cast<uint64_t>(below + up) * weight);
+  void FillBlocks(uint64_t first, absl::Span<LaneT> out) const {
+    std::array<uint32_t, kBlock> words;
+    while (!out.empty()) {
+      const absl::Span<const float> values = update_.subspan(first, std::min(kBlock, out.size()));
+      if (values.empty()) {
+        out.front() = static_cast<LaneT>(quantiser_.weight);
+        break;
+      }
+      const absl::Span<uint32_t> random = absl::MakeSpan(words).subspan(0, values.size());
+      std::fill(random.begin(), random.end(), 0);
+      rounding_.AddTo(random, first);
+      Quantise(quantiser_, values, random, out.subspan(0, values.size()));
+      first += values.size();
+      out.remove_prefix(values.size());
     }
-    return clipped;
+    crypto::SecureErase(words.data(), sizeof(words));
   }
-};
 
-template <typename LaneT>
-size_t QuantiseAll(const Quantiser& quantiser, absl::Span<const float> update,
-                   crypto::DeterministicRandom& random, absl::Span<LaneT> out) {
-  std::array<uint32_t, kBlock> words;
-  size_t clipped = 0;
-  for (size_t first = 0; first < update.size(); first += kBlock) {
-    const absl::Span<const float> values = update.subspan(first, kBlock);
-    const absl::Span<uint32_t> block = absl::MakeSpan(words).subspan(0, values.size());
-    random.Fill(absl::MakeSpan(reinterpret_cast<uint8_t*>(block.data()), 4 * block.size()));
-    clipped += quantiser.Run(values, block, out.data() + first);
-  }
-  crypto::SecureErase(words.data(), sizeof(words));
-  out.back() = static_cast<LaneT>(quantiser.weight);
-  return clipped;
-}
+  const absl::Span<const float> update_;
+  const crypto::LaneWidth width_;
+  const Quantiser quantiser_;
+  const crypto::MaskStream rounding_;
+  const Clipping clipping_;
+};
 
 }  // namespace
 
@@ -115,9 +105,9 @@ absl::Status CheckUpdate(absl::Span<const float> update, uint64_t weight,
   return std::isfinite(SquaredNorm(update)) ? absl::OkStatus() : NotFinite(update);
 }
 
-absl::StatusOr<EncodedInput> EncodeUpdate(absl::Span<const float> update, uint64_t weight,
-                                          const v1::VectorSpec& spec,
-                                          const crypto::RandomSeed& rounding_seed) {
+absl::StatusOr<std::unique_ptr<const UpdateSource>> UpdateSource::Create(
+    absl::Span<const float> update, uint64_t weight, const v1::VectorSpec& spec,
+    const crypto::RandomSeed& rounding_seed) {
   const absl::StatusOr<Grid> grid = GridOf(spec);
   if (!grid.ok()) return grid.status();
   absl::Status status = CheckLengthAndWeight(update, weight, spec);
@@ -129,13 +119,20 @@ absl::StatusOr<EncodedInput> EncodeUpdate(absl::Span<const float> update, uint64
   if (spec.norm_clip() > 0 && norm > spec.norm_clip()) {
     quantiser.norm_scale = spec.norm_clip() / norm;
   }
+  return std::make_unique<const QuantisedUpdate>(
+      update, crypto::LaneWidthFor(spec.modulus_bits()), quantiser,
+      crypto::MaskStream::OfDeterministicRandom(ExposeSecret(rounding_seed),
+                                                crypto::kLabelRounding));
+}
 
-  EncodedInput encoded{crypto::LaneVector::ForModulus(spec.modulus_bits(), update.size() + 1)};
-  crypto::DeterministicRandom random(ExposeSecret(rounding_seed), crypto::kLabelRounding);
-  const size_t clipped = encoded.values.Visit(
-      [&](auto lanes) { return QuantiseAll(quantiser, update, random, lanes); });
-  encoded.fraction_clipped = static_cast<double>(clipped) / static_cast<double>(update.size());
-  encoded.norm_scale = quantiser.norm_scale;
+absl::StatusOr<EncodedInput> EncodeUpdate(absl::Span<const float> update, uint64_t weight,
+                                          const v1::VectorSpec& spec,
+                                          const crypto::RandomSeed& rounding_seed) {
+  const auto source = UpdateSource::Create(update, weight, spec, rounding_seed);
+  if (!source.ok()) return source.status();
+  EncodedInput encoded{crypto::LaneVector::ForModulus(spec.modulus_bits(), (*source)->size()),
+                       (*source)->clipping().fraction_clipped, (*source)->clipping().norm_scale};
+  encoded.values.Visit([&](auto lanes) { (*source)->Fill(0, lanes); });
   return encoded;
 }
 

@@ -3,10 +3,13 @@
 
 #include "client_sdk/encoding/encoder.h"
 
+#include <hwy/targets.h>
+
 #include <cmath>
 #include <limits>
 #include <numeric>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -119,6 +122,56 @@ TEST(EncodeUpdateTest, RoundingIsUnbiased) {
       const double deviation = std::sqrt(level * (1 - level) / kDraws);
       EXPECT_NEAR(mean, level, 5 * deviation + 1e-9) << bits << ' ' << fraction;
     }
+  }
+}
+
+// Whoever masks chunk by chunk, or makes a chunk again, gets the same lanes.
+TEST(UpdateSourceTest, AnyPartIsThatPartOfTheWhole) {
+  std::vector<float> update(5003);
+  for (size_t i = 0; i < update.size(); ++i) update[i] = std::sin(static_cast<float>(i)) * 1.1f;
+  for (const uint32_t bits : {4u, 16u, 24u}) {
+    const v1::VectorSpec spec = Spec(update.size(), 1, bits, bits == 24 ? 1'000'000 : 100);
+    const auto whole = EncodeUpdate(update, 99, spec, Seed(3));
+    const auto source = UpdateSource::Create(update, 99, spec, Seed(3));
+    ASSERT_TRUE(whole.ok() && source.ok());
+    EXPECT_EQ((*source)->size(), update.size() + 1);
+    whole->values.Visit([&](auto lanes) {
+      using LaneT = std::remove_const_t<typename decltype(lanes)::value_type>;
+      for (const size_t first : {0, 1, 7, 2047, 2048, 5000, 5003}) {
+        for (const size_t count : {0, 1, 3, 2048, 4999}) {
+          if (first + count > lanes.size()) continue;
+          std::vector<LaneT> part(count);
+          (*source)->Fill(first, absl::MakeSpan(part));
+          EXPECT_EQ(absl::MakeConstSpan(part), lanes.subspan(first, count))
+              << first << ' ' << count;
+        }
+      }
+    });
+  }
+}
+
+TEST(UpdateSourceTest, IsTheSameOnEveryProcessor) {
+  std::vector<float> update(3001);
+  for (size_t i = 0; i < update.size(); ++i) update[i] = std::sin(static_cast<float>(i)) * 1.1f;
+  std::vector<EncodedInput> encoded;
+  const int64_t all = hwy::SupportedTargets();
+  for (const int64_t target : {int64_t{HWY_STATIC_TARGET}, int64_t{HWY_AVX2}, int64_t{HWY_AVX3}}) {
+    if ((all & target) == 0) continue;
+    hwy::SetSupportedTargetsForTest(target);
+    for (const uint32_t bits : {1u, 11u, 24u}) {
+      v1::VectorSpec spec = Spec(update.size(), 1, bits, 1000);
+      spec.set_norm_clip(bits == 11 ? 20 : 0);
+      auto one = EncodeUpdate(update, 999, spec, Seed(4));
+      ASSERT_TRUE(one.ok());
+      encoded.push_back(*std::move(one));
+    }
+  }
+  hwy::SetSupportedTargetsForTest(0);
+  ASSERT_GE(encoded.size(), 3u);
+  for (size_t i = 3; i < encoded.size(); ++i) {
+    EXPECT_EQ(encoded[i].values, encoded[i % 3].values) << i;
+    EXPECT_EQ(encoded[i].fraction_clipped, encoded[i % 3].fraction_clipped);
+    EXPECT_EQ(encoded[i].norm_scale, encoded[i % 3].norm_scale);
   }
 }
 

@@ -3,12 +3,13 @@
 
 #include "client_sdk/protocol/masked_input.h"
 
+#include <algorithm>
+#include <array>
 #include <bit>
-#include <type_traits>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/types/span.h"
+#include "crypto/primitives/constant_time.h"
 #include "crypto/primitives/transcript_hash.h"
 
 namespace veilsum::client {
@@ -16,11 +17,40 @@ namespace veilsum::client {
 static_assert(std::endian::native == std::endian::little,
               "InputDigest hashes the lanes as they are in memory");
 
-crypto::Digest InputDigest(const crypto::LaneVector& input) {
-  return input.Visit([](auto lanes) {
-    return crypto::Sha256(crypto::ByteSpan(reinterpret_cast<const uint8_t*>(lanes.data()),
-                                           lanes.size() * sizeof(lanes[0])));
-  });
+namespace {
+
+// Of a tile: what fits the L1 cache, and ends on a byte when it is packed.
+template <typename LaneT>
+constexpr uint64_t kTileLanes = crypto::kMaskTileBytes / sizeof(LaneT);
+static_assert(kTileLanes<uint64_t> % crypto::kElementsPerAlignment == 0);
+
+template <typename LaneT>
+crypto::Digest DigestOf(const InputSource& input) {
+  crypto::Sha256Hasher hasher;
+  std::array<LaneT, kTileLanes<LaneT>> buffer;
+  for (uint64_t first = 0; first < input.size(); first += buffer.size()) {
+    const uint64_t count = std::min<uint64_t>(buffer.size(), input.size() - first);
+    const absl::Span<LaneT> tile = absl::MakeSpan(buffer).subspan(0, count);
+    input.Fill(first, tile);
+    hasher.Update(crypto::ByteSpan(reinterpret_cast<const uint8_t*>(tile.data()),
+                                   tile.size() * sizeof(LaneT)));
+  }
+  crypto::SecureErase(buffer.data(), sizeof(buffer));
+  return hasher.Finish();
+}
+
+}  // namespace
+
+crypto::Digest InputDigest(const InputSource& input) {
+  switch (input.width()) {
+    case crypto::LaneWidth::kU16:
+      return DigestOf<uint16_t>(input);
+    case crypto::LaneWidth::kU32:
+      return DigestOf<uint32_t>(input);
+    case crypto::LaneWidth::kU64:
+      return DigestOf<uint64_t>(input);
+  }
+  return {};
 }
 
 MaskingPlan::MaskingPlan(std::vector<Mask> masks, uint32_t modulus_bits)
@@ -31,8 +61,27 @@ MaskingPlan::MaskingPlan(std::vector<Mask> masks, uint32_t modulus_bits)
   }
 }
 
-absl::Status MaskingPlan::MaskAndPack(const crypto::LaneVector& input, uint64_t first,
-                                      uint64_t count, std::string& packed) const {
+template <typename LaneT>
+absl::Status MaskingPlan::MaskAndPackTiles(const InputSource& input, uint64_t first, uint64_t count,
+                                           absl::Span<uint8_t> packed) const {
+  std::array<LaneT, kTileLanes<LaneT>> buffer;
+  absl::Status status;
+  while (count != 0 && status.ok()) {
+    const uint64_t lanes = std::min<uint64_t>(buffer.size(), count);
+    const absl::Span<LaneT> tile = absl::MakeSpan(buffer).subspan(0, lanes);
+    input.Fill(first, tile);
+    crypto::ApplyMasks(tile, first, signed_masks_);
+    const size_t bytes = crypto::PackedSize(lanes, modulus_bits_);
+    status = crypto::Pack<LaneT>(tile, modulus_bits_, packed.subspan(0, bytes));
+    packed.remove_prefix(bytes);
+    first += lanes;
+    count -= lanes;
+  }
+  return status;
+}
+
+absl::Status MaskingPlan::MaskAndPack(const InputSource& input, uint64_t first, uint64_t count,
+                                      std::string& packed) const {
   const uint64_t size = input.size();
   if (first > size || count > size - first) {
     return absl::InvalidArgumentError(
@@ -44,14 +93,16 @@ absl::Status MaskingPlan::MaskAndPack(const crypto::LaneVector& input, uint64_t 
                                                    " does not begin and end on a byte"));
   }
   packed.resize(crypto::PackedSize(count, modulus_bits_));
-  return input.Visit([&](auto lanes) {
-    using LaneT = std::remove_const_t<typename decltype(lanes)::value_type>;
-    std::vector<LaneT> masked(lanes.begin() + first, lanes.begin() + first + count);
-    crypto::ApplyMasks(absl::MakeSpan(masked), first, signed_masks_);
-    return crypto::Pack<LaneT>(
-        masked, modulus_bits_,
-        absl::MakeSpan(reinterpret_cast<uint8_t*>(packed.data()), packed.size()));
-  });
+  const absl::Span<uint8_t> out(reinterpret_cast<uint8_t*>(packed.data()), packed.size());
+  switch (input.width()) {
+    case crypto::LaneWidth::kU16:
+      return MaskAndPackTiles<uint16_t>(input, first, count, out);
+    case crypto::LaneWidth::kU32:
+      return MaskAndPackTiles<uint32_t>(input, first, count, out);
+    case crypto::LaneWidth::kU64:
+      return MaskAndPackTiles<uint64_t>(input, first, count, out);
+  }
+  return absl::InternalError("lanes of no width");
 }
 
 }  // namespace veilsum::client

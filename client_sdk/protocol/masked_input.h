@@ -12,6 +12,8 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/types/span.h"
+#include "client_sdk/encoding/input_source.h"
 #include "crypto/masking/lanes.h"
 #include "crypto/masking/mask_stream.h"
 #include "crypto/masking/packing.h"
@@ -31,7 +33,10 @@ constexpr uint64_t ElementsPerChunk(uint32_t modulus_bits, size_t chunk_bytes) {
 
 // SHA-256 of the encoded input before it is masked: each lane little-endian, in memory's width.
 // What a journal keeps of the input (docs/protocol.md, "What a client remembers").
-crypto::Digest InputDigest(const crypto::LaneVector& input);
+crypto::Digest InputDigest(const InputSource& input);
+inline crypto::Digest InputDigest(const crypto::LaneVector& input) {
+  return InputDigest(LaneSource(input));
+}
 
 // The masks of one client in one session: the self mask and one pairwise mask per neighbour in U2,
 // each with its sign. Holds secrets; neither copied nor moved: share the pointer. Const members
@@ -51,14 +56,22 @@ class MaskingPlan {
   uint32_t modulus_bits() const { return modulus_bits_; }
   size_t mask_count() const { return masks_.size(); }
 
-  // Masks and packs elements [first, first + count) of `input` (quantised, not yet masked; left
-  // as it is) into `packed`, resized to fit. INVALID_ARGUMENT unless the range is in the input,
-  // `first` is a multiple of crypto::kElementsPerAlignment, so is `count` but for the input's last
-  // elements, and the input's lanes are those of the modulus.
-  absl::Status MaskAndPack(const crypto::LaneVector& input, uint64_t first, uint64_t count,
+  // Encodes, masks and packs elements [first, first + count) of `input` into `packed`, resized to
+  // fit: all of it while a tile is in the L1 cache. INVALID_ARGUMENT unless the range is in the
+  // input, `first` is a multiple of crypto::kElementsPerAlignment, so is `count` but for the
+  // input's last elements, and the input's lanes are those of the modulus.
+  absl::Status MaskAndPack(const InputSource& input, uint64_t first, uint64_t count,
                            std::string& packed) const;
+  absl::Status MaskAndPack(const crypto::LaneVector& input, uint64_t first, uint64_t count,
+                           std::string& packed) const {
+    return MaskAndPack(LaneSource(input), first, count, packed);
+  }
 
  private:
+  template <typename LaneT>
+  absl::Status MaskAndPackTiles(const InputSource& input, uint64_t first, uint64_t count,
+                                absl::Span<uint8_t> packed) const;
+
   std::vector<Mask> masks_;
   std::vector<crypto::SignedMask> signed_masks_;  // Views of masks_.
   uint32_t modulus_bits_;

@@ -241,25 +241,30 @@ void SessionDriver::Carry(EncodeInput encode) {
   // The end may have come while the disk was at work, and with it the seed went.
   if (protocol_.finished()) return;
   OnPool(
-      [this, spec = std::move(encode.spec), seed = protocol_.rounding_seed().Clone()] {
-        absl::StatusOr<EncodedInput> encoded =
-            EncodeUpdate(options_.update, options_.weight, spec, seed);
-        crypto::Digest digest{};
-        if (encoded.ok()) digest = InputDigest(encoded->values);
-        return std::make_pair(std::move(encoded), digest);
+      [this, spec = std::move(encode.spec),
+       seed = protocol_.rounding_seed().Clone()]() -> absl::StatusOr<Input> {
+        auto source = UpdateSource::Create(options_.update, options_.weight, spec, seed);
+        if (!source.ok()) return source.status();
+        Input input{*std::move(source)};
+        input.digest = InputDigest(*input.source);
+        if (options_.observe_quantised != nullptr) {
+          input.observed = crypto::LaneVector(input.source->width(), input.source->size());
+          input.observed->Visit([&](auto lanes) { input.source->Fill(0, lanes); });
+        }
+        return input;
       },
-      [this](auto encoded) { Encoded(std::move(encoded.first), encoded.second); });
+      [this](absl::StatusOr<Input> input) { Encoded(std::move(input)); });
 }
 
-void SessionDriver::Encoded(absl::StatusOr<EncodedInput> encoded, const crypto::Digest& digest) {
+void SessionDriver::Encoded(absl::StatusOr<Input> input) {
   if (outcome_.has_value()) return CompleteIfIdle();
-  if (!encoded.ok()) return GiveUp(encoded.status());
-  fraction_clipped_ = encoded->fraction_clipped;
-  input_ = std::make_shared<const crypto::LaneVector>(std::move(encoded->values));
-  if (options_.observe_quantised != nullptr) {
-    options_.observe_quantised(protocol_.header(), *input_);
+  if (!input.ok()) return GiveUp(input.status());
+  fraction_clipped_ = input->source->clipping().fraction_clipped;
+  input_ = std::move(input->source);
+  if (input->observed.has_value()) {
+    options_.observe_quantised(protocol_.header(), *input->observed);
   }
-  Step(InputEncoded{digest});
+  Step(InputEncoded{input->digest});
 }
 
 void SessionDriver::Carry(StartUpload wanted) {

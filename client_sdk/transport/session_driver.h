@@ -67,7 +67,13 @@ class SessionDriver final : public ParticipantRunner,
   void Carry(DownloadResult download);
   void Carry(const Progress& progress);
   void Carry(Finished finished);
-  void Encoded(absl::StatusOr<EncodedInput> encoded, const crypto::Digest& digest);
+  // What is to be uploaded, and its digest.
+  struct Input {
+    std::unique_ptr<const UpdateSource> source;
+    crypto::Digest digest = {};
+    std::optional<crypto::LaneVector> observed = std::nullopt;  // For options_.observe_quantised.
+  };
+  void Encoded(absl::StatusOr<Input> input);
   void UploadDone(absl::StatusOr<v1::UploadReceipt> outcome);
   void DownloadDone(absl::StatusOr<std::string> outcome);
   void Decode(Finished finished);
@@ -123,7 +129,7 @@ class SessionDriver final : public ParticipantRunner,
 
   bool take_up_ = false;  // What the journal's replay left to do.
   bool caller_checked_ = false;
-  std::shared_ptr<const crypto::LaneVector> input_;
+  std::shared_ptr<const InputSource> input_;
   double fraction_clipped_ = 0;
   absl::Status last_trouble_;
 

@@ -1,8 +1,9 @@
 // SPDX-FileCopyrightText: 2026 The Veilsum Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// The upload of one masked input: made chunk by chunk on the pool while the chunk before is being
-// sent, and resumed with the same bytes until the aggregator gives a receipt or refuses.
+// The upload of one masked input: encoded and masked chunk by chunk on the pool while the chunk
+// before is being sent, and resumed with the same bytes until the aggregator gives a receipt or
+// refuses.
 #ifndef VEILSUM_CLIENT_SDK_TRANSPORT_UPLOADER_H_
 #define VEILSUM_CLIENT_SDK_TRANSPORT_UPLOADER_H_
 
@@ -15,13 +16,13 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "client_sdk/encoding/input_source.h"
 #include "client_sdk/protocol/masked_input.h"
 #include "client_sdk/transport/bidi_call.h"
 #include "client_sdk/transport/call_context.h"
 #include "client_sdk/transport/execution.h"
 #include "client_sdk/transport/hooks.h"
 #include "client_sdk/transport/retry.h"
-#include "crypto/masking/lanes.h"
 #include "crypto/primitives/bytes.h"
 #include "crypto/primitives/transcript_hash.h"
 #include "proto/participant.grpc.pb.h"
@@ -33,7 +34,7 @@ class Uploader : public std::enable_shared_from_this<Uploader> {
  public:
   struct Options {
     std::shared_ptr<const MaskingPlan> plan;
-    std::shared_ptr<const crypto::LaneVector> input;
+    std::shared_ptr<const InputSource> input;
     v1::UploadOpen open;
     // Signs the digest of all bytes.
     std::function<absl::StatusOr<v1::UploadClose>(const crypto::Digest&)> close;

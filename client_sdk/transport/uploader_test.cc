@@ -34,17 +34,15 @@ class UploaderTest : public testing::Test {
   ~UploaderTest() override { pool_.join(); }
 
   void Start(Hooks hooks = {}) {
-    auto input =
-        std::make_shared<crypto::LaneVector>(crypto::LaneVector::ForModulus(kBits, kElements));
-    input->Visit([](auto lanes) {
+    lanes_.Visit([](auto lanes) {
       for (size_t i = 0; i < lanes.size(); ++i) lanes[i] = static_cast<decltype(+lanes[0])>(i * 7);
     });
     const auto plan = std::make_shared<const MaskingPlan>(std::vector<MaskingPlan::Mask>{}, kBits);
-    ASSERT_TRUE(plan->MaskAndPack(*input, 0, kElements, packed_).ok());
+    ASSERT_TRUE(plan->MaskAndPack(lanes_, 0, kElements, packed_).ok());
 
     Uploader::Options options;
     options.plan = plan;
-    options.input = input;
+    options.input = std::make_shared<LaneSource>(lanes_);
     options.open.set_total_bytes(kTotal);
     options.close = [](const crypto::Digest& digest) {
       v1::UploadClose close;
@@ -118,6 +116,7 @@ class UploaderTest : public testing::Test {
   FakeAggregator aggregator_;
   asio::thread_pool pool_{2};
   Strand strand_{pool_.get_executor()};
+  crypto::LaneVector lanes_ = crypto::LaneVector::ForModulus(kBits, kElements);
   std::string packed_;
   std::string observed_;
   int troubles_ = 0;

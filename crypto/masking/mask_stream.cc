@@ -14,9 +14,16 @@
 
 namespace veilsum::crypto {
 
-MaskStream::MaskStream(const MaskSeed& seed) {
+MaskStream::MaskStream(const MaskSeed& seed)
+    : MaskStream(ExposeSecret(seed), KdfInfo(kLabelMaskStream)) {}
+
+MaskStream MaskStream::OfDeterministicRandom(ByteSpan seed, absl::string_view label) {
+  return MaskStream(seed, KdfInfo(kLabelDeterministicRandom).Add(AsBytes(label)));
+}
+
+MaskStream::MaskStream(ByteSpan seed, const KdfInfo& info) {
   std::array<uint8_t, 32> expanded;
-  Hkdf(ExposeSecret(seed), {}, KdfInfo(kLabelMaskStream).bytes(), absl::MakeSpan(expanded));
+  Hkdf(seed, {}, info.bytes(), absl::MakeSpan(expanded));
   std::copy_n(expanded.begin(), key_.key.size(), key_.key.begin());
   std::copy_n(expanded.begin() + key_.key.size(), key_.counter.size(), key_.counter.begin());
   SecureErase(expanded.data(), expanded.size());

@@ -10,9 +10,12 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "crypto/masking/kernels.h"
 #include "crypto/masking/lanes.h"
+#include "crypto/primitives/bytes.h"
+#include "crypto/primitives/hkdf.h"
 #include "crypto/primitives/secret.h"
 
 namespace veilsum::crypto {
@@ -28,6 +31,10 @@ namespace veilsum::crypto {
 class MaskStream {
  public:
   explicit MaskStream(const MaskSeed& seed);
+  // The stream of DeterministicRandom(seed, label) (crypto/primitives/random.h), of which any part
+  // can be had: added to zeros.
+  static MaskStream OfDeterministicRandom(ByteSpan seed, absl::string_view label);
+
   MaskStream(MaskStream&& other) noexcept;
   MaskStream& operator=(MaskStream&& other) noexcept;
   MaskStream(const MaskStream&) = delete;
@@ -48,6 +55,8 @@ class MaskStream {
   }
 
  private:
+  MaskStream(ByteSpan seed, const KdfInfo& info);
+
   StreamKey key_;
 };
 

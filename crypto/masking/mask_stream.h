@@ -69,17 +69,20 @@ struct SignedMask {
 };
 
 // Lanes are worked on in tiles of this many bytes, which stay in the L1 cache while one mask after
-// the other is applied to them.
+// the other is applied to them. A tile's end is aligned, so that only the first and the last of a
+// vector have a beginning or an end that does not fill a register.
 inline constexpr size_t kMaskTileBytes = 16 * 1024;
+inline constexpr size_t kMaskTileAlignment = 64;
 
 // Applies all masks to lanes that are the elements first_element, first_element + 1, … of a vector.
 // Disjoint parts of a vector may be done in any order and on any thread; the result is the same.
 template <typename LaneT>
 void ApplyMasks(absl::Span<LaneT> lanes, uint64_t first_element,
                 absl::Span<const SignedMask> masks) {
-  constexpr size_t kTileLanes = kMaskTileBytes / sizeof(LaneT);
   while (!lanes.empty()) {
-    const absl::Span<LaneT> tile = lanes.subspan(0, kTileLanes);
+    const size_t past_aligned = reinterpret_cast<uintptr_t>(lanes.data()) % kMaskTileAlignment;
+    const absl::Span<LaneT> tile =
+        lanes.subspan(0, (kMaskTileBytes - past_aligned) / sizeof(LaneT));
     for (const SignedMask& mask : masks) {
       if (mask.sign == MaskSign::kAdd) {
         mask.stream->AddTo(tile, first_element);

@@ -7,10 +7,8 @@
 #include <cstddef>
 #include <cstdint>
 
-// The targets that pay. Highway's AES splits wider vectors where there is no VAES, and is then half
-// as fast as 128-bit vectors; without AES instructions it is far behind BoringSSL.
-#define HWY_WANT_AVX3_DL
-#define HWY_DISABLED_TARGETS (HWY_SSSE3 | HWY_AVX2 | HWY_AVX3)
+#include "crypto/masking/aes_targets.h"
+
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "crypto/masking/aes_kernels.cc"
 #include <hwy/foreach_target.h>  // compiles this file again for each

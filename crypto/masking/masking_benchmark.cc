@@ -3,11 +3,17 @@
 
 // Throughput of masks and packing on one core. Bytes are those of the lanes, per mask applied.
 
+#include <time.h>
+
+#include <algorithm>
 #include <cstdint>
+#include <cstdlib>
+#include <string>
 #include <vector>
 
 #include "absl/types/span.h"
 #include "benchmark/benchmark.h"
+#include "crypto/masking/kernel_ceiling.h"
 #include "crypto/masking/kernels.h"
 #include "crypto/masking/lanes.h"
 #include "crypto/masking/mask_stream.h"
@@ -27,13 +33,18 @@ std::vector<MaskStream> Streams(int64_t count) {
   return streams;
 }
 
-template <typename LaneT>
-void ApplyMasksToAMillion(benchmark::State& state) {
-  const std::vector<MaskStream> streams = Streams(state.range(0));
+std::vector<SignedMask> Masks(const std::vector<MaskStream>& streams) {
   std::vector<SignedMask> masks;
   for (const MaskStream& stream : streams) {
     masks.push_back({&stream, masks.size() % 2 == 0 ? MaskSign::kAdd : MaskSign::kSubtract});
   }
+  return masks;
+}
+
+template <typename LaneT>
+void ApplyMasksToAMillion(benchmark::State& state) {
+  const std::vector<MaskStream> streams = Streams(state.range(0));
+  const std::vector<SignedMask> masks = Masks(streams);
   std::vector<LaneT> lanes(kElements);
   for (auto _ : state) {
     ApplyMasks(absl::MakeSpan(lanes), 0, masks);
@@ -45,6 +56,54 @@ void ApplyMasksToAMillion(benchmark::State& state) {
 BENCHMARK_TEMPLATE(ApplyMasksToAMillion, uint16_t)->Arg(1)->Arg(20)->Arg(100);
 BENCHMARK_TEMPLATE(ApplyMasksToAMillion, uint32_t)->Arg(1)->Arg(20)->Arg(100);
 BENCHMARK_TEMPLATE(ApplyMasksToAMillion, uint64_t)->Arg(1)->Arg(20)->Arg(100);
+
+double CpuSeconds() {
+  timespec now;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
+}
+
+double Median(std::vector<double> values) {
+  std::nth_element(values.begin(), values.begin() + values.size() / 2, values.end());
+  return values[values.size() / 2];
+}
+
+// A kernel between what it is measured against: the three take turns, so that what else the machine
+// does meets all of them. Medians of CPU time; "library" and "ceiling" are ratios of throughput.
+void KernelAgainstItsLimits(benchmark::State& state) {
+  const std::string before(ActiveKernel().name);
+  const std::string name(Kernels()[state.range(0)].name);
+  if (!SelectKernel(name).ok()) std::abort();
+  const std::vector<MaskStream> streams = Streams(100);
+  const std::vector<SignedMask> masks = Masks(streams);
+  const StreamKey stream = StreamToMeasure();
+  LibraryMask library(stream);
+  std::vector<uint32_t> lanes(kElements);
+  const auto tile = absl::MakeSpan(lanes).subspan(0, kMaskTileBytes / sizeof(uint32_t));
+  std::vector<double> fused_ns, library_ns, ceiling_ns, over_library, over_ceiling;
+  for (auto _ : state) {
+    const double start = CpuSeconds();
+    ApplyMasks(absl::MakeSpan(lanes), 0, masks);
+    const double after_fused = CpuSeconds();
+    for (size_t done = 0; done < 10 * kElements; done += tile.size()) library.AddTo(tile);
+    const double after_library = CpuSeconds();
+    benchmark::DoNotOptimize(BareKeyStream(name, stream, 50 * kElements * sizeof(uint32_t)));
+    const double end = CpuSeconds();
+    fused_ns.push_back((after_fused - start) / 100 / kElements * 1e9);
+    library_ns.push_back((after_library - after_fused) / 10 / kElements * 1e9);
+    ceiling_ns.push_back((end - after_library) / 50 / kElements * 1e9);
+    over_library.push_back(library_ns.back() / fused_ns.back());
+    over_ceiling.push_back(ceiling_ns.back() / fused_ns.back());
+  }
+  state.SetLabel(name);
+  state.counters["ns_per_element_and_mask"] = Median(fused_ns);
+  state.counters["ns_library"] = Median(library_ns);
+  state.counters["ns_ceiling"] = Median(ceiling_ns);
+  state.counters["over_library"] = Median(over_library);
+  state.counters["over_ceiling"] = Median(over_ceiling);
+  if (!SelectKernel(before).ok()) std::abort();
+}
+BENCHMARK(KernelAgainstItsLimits)->DenseRange(0, static_cast<int64_t>(Kernels().size()) - 1);
 
 void SetUpStream(benchmark::State& state) {
   for (auto _ : state) benchmark::DoNotOptimize(Streams(1));

@@ -6,8 +6,6 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <fstream>
-#include <initializer_list>
 #include <numeric>
 #include <random>
 #include <string>
@@ -15,11 +13,10 @@
 #include <vector>
 
 #include "absl/strings/escaping.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_replace.h"
-#include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
+#include "crypto/masking/cpu_flags.h"
 #include "crypto/masking/kernels.h"
 #include "crypto/primitives/boringssl.h"
 #include "crypto/primitives/hkdf.h"
@@ -198,20 +195,11 @@ TEST(ScheduleKeyTest, ExpandsAsInTheStandard) {
 // The kernel that is expected to be the fastest, from what the operating system says of the
 // processor: not from what the table goes by.
 TEST(KernelTableTest, TakesTheFastestKernelThatTheProcessorHas) {
-  std::ifstream file("/proc/cpuinfo");
-  std::string flags;
-  while (std::getline(file, flags) && !absl::StartsWith(flags, "flags")) {
-  }
-  const std::vector<std::string> list = absl::StrSplit(flags, ' ');
-  const auto has = [&](std::initializer_list<absl::string_view> wanted) {
-    return std::all_of(wanted.begin(), wanted.end(), [&](absl::string_view flag) {
-      return std::find(list.begin(), list.end(), flag) != list.end();
-    });
-  };
-  const bool has_aes = has({"aes", "pclmulqdq", "sse4_1", "sse4_2"});
-  const bool has_vaes = has_aes && has({"vaes", "vpclmulqdq", "gfni", "avx512bw", "avx512vl",
-                                        "avx512dq", "avx512vbmi", "avx512_vbmi2", "avx512_vnni",
-                                        "avx512_bitalg", "avx512_vpopcntdq"});
+  const CpuFlags flags;
+  const bool has_aes = flags.Has({"aes", "pclmulqdq", "sse4_1", "sse4_2"});
+  const bool has_vaes = has_aes && flags.Has({"vaes", "vpclmulqdq", "gfni", "avx512bw", "avx512vl",
+                                              "avx512dq", "avx512vbmi", "avx512_vbmi2",
+                                              "avx512_vnni", "avx512_bitalg", "avx512_vpopcntdq"});
   EXPECT_EQ(ActiveKernel().name, has_vaes ? "vaes-avx512" : has_aes ? "aes-ni" : "portable");
   EXPECT_EQ(Kernels().size(), 1u + has_aes + has_vaes);
 }

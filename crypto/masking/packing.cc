@@ -14,12 +14,14 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "crypto/masking/lanes.h"
+#include "crypto/masking/packing_kernels.h"
 
 namespace veilsum::crypto {
 namespace {
 
-// Everything is done in groups of eight elements, which are B whole bytes. With B known to the
-// compiler, all shifts within a group are constants and nothing in it branches.
+// What the processor's kernel leaves over is done in groups of eight elements, which are B whole
+// bytes. With B known to the compiler, all shifts within a group are constants and nothing in it
+// branches.
 constexpr size_t kGroup = kElementsPerAlignment;
 
 static_assert(std::endian::native == std::endian::little,
@@ -122,10 +124,13 @@ absl::Status CheckPacked(absl::Span<const uint8_t> packed, uint32_t bits, size_t
   return absl::OkStatus();
 }
 
-// Runs `unpack` over whole groups, and over the elements left in a group of its own.
+// Unpacks all but the first `done` elements: whole groups with `unpack`, and the elements left in a
+// group of its own.
 template <typename LaneT>
-void UnpackAll(absl::Span<const uint8_t> packed, uint32_t bits, absl::Span<LaneT> lanes,
-               void (*unpack)(const uint8_t*, size_t, LaneT*)) {
+void UnpackRest(absl::Span<const uint8_t> packed, uint32_t bits, absl::Span<LaneT> lanes,
+                size_t done, void (*unpack)(const uint8_t*, size_t, LaneT*)) {
+  packed.remove_prefix(PackedSize(done, bits));
+  lanes.remove_prefix(done);
   const size_t groups = lanes.size() / kGroup;
   unpack(packed.data(), groups, lanes.data());
   const absl::Span<LaneT> rest = lanes.subspan(groups * kGroup);
@@ -145,6 +150,9 @@ template <typename LaneT>
 absl::Status Pack(absl::Span<const LaneT> lanes, uint32_t bits, absl::Span<uint8_t> out) {
   absl::Status status = CheckSizes<LaneT>(lanes.size(), bits, out.size());
   if (!status.ok()) return status;
+  const size_t done = PackingKernels().back().For<LaneT>().pack(lanes, bits, out);
+  lanes.remove_prefix(done);
+  out.remove_prefix(PackedSize(done, bits));
   const auto pack = FunctionsFor<LaneT>(bits).pack;
   const size_t groups = lanes.size() / kGroup;
   pack(lanes.data(), groups, out.data());
@@ -162,15 +170,19 @@ absl::Status Pack(absl::Span<const LaneT> lanes, uint32_t bits, absl::Span<uint8
 template <typename LaneT>
 absl::Status Unpack(absl::Span<const uint8_t> packed, uint32_t bits, absl::Span<LaneT> lanes) {
   absl::Status status = CheckPacked<LaneT>(packed, bits, lanes.size());
-  if (status.ok()) UnpackAll(packed, bits, lanes, FunctionsFor<LaneT>(bits).unpack);
-  return status;
+  if (!status.ok()) return status;
+  const size_t done = PackingKernels().back().For<LaneT>().unpack(packed, bits, lanes);
+  UnpackRest(packed, bits, lanes, done, FunctionsFor<LaneT>(bits).unpack);
+  return absl::OkStatus();
 }
 
 template <typename LaneT>
 absl::Status UnpackAdd(absl::Span<const uint8_t> packed, uint32_t bits, absl::Span<LaneT> lanes) {
   absl::Status status = CheckPacked<LaneT>(packed, bits, lanes.size());
-  if (status.ok()) UnpackAll(packed, bits, lanes, FunctionsFor<LaneT>(bits).unpack_add);
-  return status;
+  if (!status.ok()) return status;
+  const size_t done = PackingKernels().back().For<LaneT>().unpack_add(packed, bits, lanes);
+  UnpackRest(packed, bits, lanes, done, FunctionsFor<LaneT>(bits).unpack_add);
+  return absl::OkStatus();
 }
 
 template absl::Status Pack(absl::Span<const uint16_t>, uint32_t, absl::Span<uint8_t>);

@@ -3,6 +3,7 @@
 
 #include "crypto/masking/packing.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <random>
 #include <string>
@@ -10,7 +11,9 @@
 
 #include "absl/status/status.h"
 #include "absl/types/span.h"
+#include "crypto/masking/cpu_flags.h"
 #include "crypto/masking/lanes.h"
+#include "crypto/masking/packing_kernels.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -63,6 +66,54 @@ TYPED_TEST(PackingTest, FollowsTheDefinitionForEveryModulusAndCount) {
       for (size_t i = 0; i < count; ++i) {
         ASSERT_EQ(unpacked[i], ReduceLane(lanes[i], bits)) << bits << " " << count << " " << i;
         ASSERT_EQ(sum[i], static_cast<TypeParam>(before[i] + unpacked[i]));
+      }
+    }
+  }
+}
+
+// Every kernel by itself: the elements that it does are right, nothing beside its spans changes,
+// and from the fewest bits on that it knows it leaves no more than two vectors over.
+TYPED_TEST(PackingTest, KernelsFollowTheDefinition) {
+  constexpr size_t kBefore = 3;
+  constexpr size_t kAfter = 70;
+  for (const PackingKernel& kernel : PackingKernels()) {
+    const LanePacking<TypeParam>& functions = kernel.For<TypeParam>();
+    for (uint32_t bits = 1; bits <= this->kLaneBits; ++bits) {
+      const bool knows =
+          kernel.name != "portable" && this->kLaneBits <= 32 && bits >= this->kLaneBits / 2;
+      const size_t may_be_left = knows ? 128 / sizeof(TypeParam) : 1000;
+      for (size_t count : {0, 1, 8, 31, 32, 33, 64, 65, 100, 127, 1000}) {
+        const std::vector<TypeParam> lanes = this->RandomLanes(count);
+        const std::vector<uint8_t> expected = PackSlowly(lanes, bits);
+        std::vector<uint8_t> out(kBefore + expected.size() + kAfter, 0xaa);
+        const auto packed = absl::MakeSpan(out).subspan(kBefore, expected.size());
+        const size_t done = functions.pack(lanes, bits, packed);
+        ASSERT_EQ(done % kElementsPerAlignment, 0u);
+        ASSERT_LE(done, count);
+        ASSERT_TRUE(
+            std::equal(packed.begin(), packed.begin() + PackedSize(done, bits), expected.begin()))
+            << kernel.name << " " << bits << " " << count;
+        std::fill(packed.begin(), packed.end(), 0xaa);
+        ASSERT_EQ(out, std::vector<uint8_t>(out.size(), 0xaa)) << kernel.name << " " << bits;
+
+        std::copy(expected.begin(), expected.end(), packed.begin());
+        for (const bool add : {false, true}) {
+          const std::vector<TypeParam> before = this->RandomLanes(kBefore + count + kAfter);
+          std::vector<TypeParam> after = before;
+          const auto part = absl::MakeSpan(after).subspan(kBefore, count);
+          const size_t unpacked =
+              (add ? functions.unpack_add : functions.unpack)(packed, bits, part);
+          ASSERT_EQ(unpacked % kElementsPerAlignment, 0u);
+          ASSERT_LE(unpacked, count);
+          std::vector<TypeParam> wanted = before;
+          for (size_t i = 0; i < unpacked; ++i) {
+            TypeParam& lane = wanted[kBefore + i];
+            lane = static_cast<TypeParam>((add ? lane : 0) + ReduceLane(lanes[i], bits));
+          }
+          ASSERT_EQ(after, wanted) << kernel.name << " " << bits << " " << count << " " << add;
+          ASSERT_GE(unpacked + may_be_left, count);
+        }
+        ASSERT_GE(done + may_be_left, count) << kernel.name << " " << bits;
       }
     }
   }
@@ -124,6 +175,16 @@ TYPED_TEST(PackingTest, RefusesPaddingThatIsNotZero) {
       Unpack<TypeParam>(std::vector<uint8_t>(2, 0xff), 16, absl::MakeSpan(lanes).subspan(0, 1))
           .ok());
 }
+
+#if defined(__x86_64__)
+TEST(PackingKernelsTest, TheFastestThatTheProcessorHasComesLast) {
+  const CpuFlags flags;
+  const bool avx2 = flags.Has({"avx2", "bmi2", "fma", "f16c"});
+  const bool avx512 = avx2 && flags.Has({"avx512f", "avx512bw", "avx512dq", "avx512vl"});
+  EXPECT_EQ(PackingKernels().back().name, avx512 ? "avx512" : avx2 ? "avx2" : "portable");
+  EXPECT_EQ(PackingKernels().size(), 1u + avx2 + avx512);
+}
+#endif
 
 TEST(PackedSizeTest, IsExact) {
   EXPECT_EQ(PackedSize(0, 13), 0u);

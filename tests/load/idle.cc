@@ -7,233 +7,50 @@
 //
 //   idle --target=HOST:PORT --roots=FILE --task=ID --connections=N [--silent] [--at-once=N]
 
-#include <grpcpp/channel.h>
-#include <grpcpp/create_channel.h>
-#include <grpcpp/support/client_callback.h>
-
 #include <CLI/CLI.hpp>
 #include <chrono>
-#include <condition_variable>
 #include <fstream>
 #include <iostream>
 #include <iterator>
-#include <memory>
-#include <mutex>
 #include <nlohmann/json.hpp>
 #include <string>
-#include <utility>
-#include <vector>
 
-#include "absl/types/span.h"
-#include "crypto/primitives/identity.h"
-#include "crypto/primitives/labels.h"
-#include "crypto/primitives/random.h"
-#include "crypto/transcript/transcript.h"
-#include "proto/limits.h"
-#include "proto/participant.grpc.pb.h"
+#include "tests/load/idle_connections.h"
 
-namespace veilsum {
+namespace veilsum::load {
 namespace {
 
 using Clock = std::chrono::steady_clock;
 
-struct Options {
-  std::string target;
-  std::string roots;
-  std::string task;
-  uint32_t connections = 100;
-  uint32_t at_once = 64;  // That are being made. Each costs both sides a handshake.
-  bool silent = false;
-};
-
-// How many of the connections are where.
-class Tally {
- public:
-  void Stands() { Change(1, 0); }
-  // `stood`: it was counted before.
-  void Ends(bool stood, std::string why) {
-    {
-      const std::lock_guard<std::mutex> lock(mutex_);
-      if (last_end_.empty()) last_end_ = std::move(why);
-    }
-    Change(stood ? -1 : 0, 1);
-  }
-  // Until no more than `under_way` of the `started` ones neither stand nor have ended.
-  void Await(int started, int under_way) {
-    std::unique_lock<std::mutex> lock(mutex_);
-    changed_.wait(lock, [&] { return started - stood_ - ended_at_once_ <= under_way; });
-  }
-  void AwaitEnds(int all) {
-    std::unique_lock<std::mutex> lock(mutex_);
-    changed_.wait(lock, [&] { return ended_ >= all; });
-  }
-  nlohmann::json Report() const {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    return {{"standing", standing_}, {"ended", ended_}, {"first_end", last_end_}};
-  }
-
- private:
-  void Change(int standing, int ended) {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    standing_ += standing;
-    ended_ += ended;
-    if (standing > 0) ++stood_;
-    if (ended > 0 && standing == 0) ++ended_at_once_;
-    changed_.notify_all();
-  }
-
-  mutable std::mutex mutex_;
-  std::condition_variable changed_;
-  int standing_ = 0;
-  int stood_ = 0;  // At some time.
-  int ended_ = 0;
-  int ended_at_once_ = 0;  // Without having stood.
-  std::string last_end_;
-};
-
-std::string Bytes(absl::Span<const uint8_t> bytes) { return crypto::ToString(bytes); }
-
-// One participant that is told to wait.
-class WaitingClient final : public grpc::ClientBidiReactor<v1::ClientMessage, v1::ServerMessage> {
- public:
-  WaitingClient(const std::shared_ptr<grpc::Channel>& channel, std::string task, Tally& tally)
-      : stub_(v1::ParticipantService::NewStub(channel)), task_(std::move(task)), tally_(tally) {}
-
-  void Begin() {
-    stub_->async()->Participate(&context_, this);
-    StartRead(&incoming_);
-    StartCall();
-  }
-  void Cancel() { context_.TryCancel(); }
-
- private:
-  void OnReadDone(bool ok) override {
-    if (!ok) return;
-    if (incoming_.has_challenge()) {
-      SayHello(incoming_.challenge().nonce());
-    } else if (!stands_ && incoming_.has_waiting()) {
-      stands_ = true;
-      tally_.Stands();
-    }
-    StartRead(&incoming_);
-  }
-
-  void SayHello(const std::string& nonce) {
-    const auto identity = crypto::IdentityKeyPair::Generate(crypto::RandomBytes);
-    const crypto::Digest digest = crypto::HelloSignatureDigest(
-        crypto::AsBytes(nonce), crypto::AsBytes(task_), {}, identity.public_key());
-    v1::Hello& hello = *outgoing_.mutable_hello();
-    hello.set_identity(Bytes(identity.public_key().bytes()));
-    hello.set_task_id(task_);
-    hello.set_protocol_version(limits::kProtocolVersion);
-    hello.set_signature(
-        Bytes(crypto::Sign(identity, crypto::kLabelHelloSignature, digest).bytes()));
-    StartWrite(&outgoing_);
-  }
-
-  void OnDone(const grpc::Status& status) override { tally_.Ends(stands_, status.error_message()); }
-
-  const std::unique_ptr<v1::ParticipantService::Stub> stub_;
-  const std::string task_;
-  Tally& tally_;
-  grpc::ClientContext context_;
-  v1::ClientMessage outgoing_;
-  v1::ServerMessage incoming_;
-  bool stands_ = false;
-};
-
-class Load {
- public:
-  explicit Load(const Options& options) : options_(options) {
-    std::ifstream file(options.roots);
-    roots_.assign(std::istreambuf_iterator<char>(file), {});
-  }
-
-  void Connect() {
-    for (uint32_t i = 0; i < options_.connections; ++i) {
-      channels_.push_back(MakeChannel());
-      options_.silent ? ConnectOnly(*channels_.back()) : Participate(channels_.back());
-      tally_.Await(static_cast<int>(i) + 1, static_cast<int>(options_.at_once));
-    }
-    tally_.Await(static_cast<int>(options_.connections), 0);
-  }
-
-  nlohmann::json Report() const {
-    if (!options_.silent) return tally_.Report();
-    int standing = 0;
-    for (const auto& channel : channels_) {
-      standing += channel->GetState(false) == GRPC_CHANNEL_READY ? 1 : 0;
-    }
-    return {{"standing", standing}};
-  }
-
-  void End() {
-    for (const auto& client : clients_) client->Cancel();
-    tally_.AwaitEnds(static_cast<int>(clients_.size()));  // Their reactors must outlive that.
-  }
-
- private:
-  std::shared_ptr<grpc::Channel> MakeChannel() const {
-    grpc::SslCredentialsOptions tls;
-    tls.pem_root_certs = roots_;
-    grpc::ChannelArguments arguments;
-    arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-    arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
-    arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, limits::kKeepaliveMs);
-    arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
-    return grpc::CreateCustomChannel(
-        options_.target,
-        roots_.empty() ? grpc::InsecureChannelCredentials() : grpc::SslCredentials(tls), arguments);
-  }
-
-  void Participate(const std::shared_ptr<grpc::Channel>& channel) {
-    clients_.push_back(std::make_unique<WaitingClient>(channel, options_.task, tally_));
-    clients_.back()->Begin();
-  }
-
-  void ConnectOnly(grpc::Channel& channel) {
-    channel.GetState(/*try_to_connect=*/true);
-    if (channel.WaitForConnected(std::chrono::system_clock::now() + std::chrono::seconds(60))) {
-      tally_.Stands();
-    } else {
-      tally_.Ends(false, "no connection");
-    }
-  }
-
-  const Options options_;
-  std::string roots_;
-  Tally tally_;
-  std::vector<std::shared_ptr<grpc::Channel>> channels_;
-  std::vector<std::unique_ptr<WaitingClient>> clients_;
-};
-
-int Run(const Options& options) {
-  Load load(options);
+int Run(const IdleOptions& options) {
+  IdleConnections connections(options);
   const Clock::time_point start = Clock::now();
-  load.Connect();
-  nlohmann::json report = load.Report();
+  connections.Connect();
+  nlohmann::json report = connections.Report();
   report["seconds"] = std::chrono::duration<double>(Clock::now() - start).count();
   std::cout << report.dump() << std::endl;
   for (std::string line; std::getline(std::cin, line);) {
   }
-  report = load.Report();
+  report = connections.Report();
   std::cout << report.dump() << std::endl;
-  load.End();
   return report["standing"] == options.connections ? 0 : 1;
 }
 
 }  // namespace
-}  // namespace veilsum
+}  // namespace veilsum::load
 
 int main(int argc, char** argv) {
-  veilsum::Options options;
+  veilsum::load::IdleOptions options;
+  std::string roots;
   CLI::App app("Connections to a live aggregator that take part in nothing.");
   app.add_option("--target", options.target, "host:port of the aggregator")->required();
-  app.add_option("--roots", options.roots, "PEM file of its authority; left out: no TLS");
+  app.add_option("--roots", roots, "PEM file of its authority; left out: no TLS");
   app.add_option("--task", options.task, "whose sessions to wait for");
   app.add_option("--connections", options.connections, "how many");
   app.add_option("--at-once", options.at_once, "most that are being made at a time");
   app.add_flag("--silent", options.silent, "connect, and say nothing");
   CLI11_PARSE(app, argc, argv);
-  return veilsum::Run(options);
+  std::ifstream file(roots);
+  options.roots_pem.assign(std::istreambuf_iterator<char>(file), {});
+  return veilsum::load::Run(options);
 }

@@ -78,25 +78,28 @@ class PendingUploads::Writer : public UploadWriter {
 
   uint64_t offset() const override { return offset_; }
 
-  absl::Status Append(uint64_t offset, absl::string_view payload) override {
+  absl::Status Append(uint64_t offset, absl::Span<const absl::string_view> payload) override {
+    uint64_t bytes = 0;
+    for (const absl::string_view piece : payload) bytes += piece.size();
     const std::lock_guard<std::mutex> lock(upload_->mutex);
     if (absl::Status alive = Alive(); !alive.ok()) return alive;
     if (offset != offset_) {
       return BadUpload(absl::StrCat("upload.data.offset: the next byte is ", offset_,
                                     ", the chunk begins at ", offset));
     }
-    if (payload.size() > upload_->total_bytes - offset_) {
+    if (bytes > upload_->total_bytes - offset_) {
       return BadUpload(absl::StrCat("upload.data.payload: the upload ends at byte ",
-                                    upload_->total_bytes, ", the chunk at ",
-                                    offset_ + payload.size()));
+                                    upload_->total_bytes, ", the chunk at ", offset_ + bytes));
     }
     if (upload_->bytes.capacity() < upload_->total_bytes) {
       upload_->bytes.reserve(upload_->total_bytes);
     }
-    upload_->bytes.append(payload.data(), payload.size());
-    upload_->hasher.Update(crypto::AsBytes(payload));
+    for (const absl::string_view piece : payload) {
+      upload_->bytes.append(piece.data(), piece.size());
+      upload_->hasher.Update(crypto::AsBytes(piece));
+    }
     upload_->NoteBytes(clock_());
-    offset_ += payload.size();
+    offset_ += bytes;
     return absl::OkStatus();
   }
 

@@ -23,6 +23,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/types/span.h"
 #include "crypto/primitives/bytes.h"
 #include "crypto/primitives/identity.h"
 #include "metrics/recorder.h"
@@ -42,9 +43,12 @@ class UploadWriter {
 
   // Bytes that are there already.
   virtual uint64_t offset() const = 0;
-  // INVALID_ARGUMENT (BAD_UPLOAD): not at offset(), or beyond the end. Otherwise the status with
-  // which the writer was cut off.
-  virtual absl::Status Append(uint64_t offset, absl::string_view payload) = 0;
+  // All pieces of `payload`, in order, or none. INVALID_ARGUMENT (BAD_UPLOAD): not at offset(), or
+  // beyond the end. Otherwise the status with which the writer was cut off.
+  virtual absl::Status Append(uint64_t offset, absl::Span<const absl::string_view> payload) = 0;
+  absl::Status Append(uint64_t offset, absl::string_view payload) {
+    return Append(offset, absl::MakeConstSpan(&payload, 1));
+  }
   // SHA-256 of all bytes; from here on they wait to be taken or discarded, whatever the pressure.
   // INVALID_ARGUMENT (BAD_UPLOAD) when bytes are missing.
   virtual absl::StatusOr<crypto::Digest> Seal() = 0;

@@ -10,6 +10,7 @@
 #include "absl/time/time.h"
 #include "aggregator/runtime/names.h"
 #include "aggregator/transport/buffers.h"
+#include "aggregator/transport/upload_chunk.h"
 #include "proto/limits.h"
 #include "proto/reason_status.h"
 #include "proto/rpc_error/retry_after.h"
@@ -59,13 +60,21 @@ void UploadStream::Received(grpc::ByteBuffer buffer) {
     return RefuseForNow("too many small messages for so few bytes; try again with larger chunks",
                         metrics::Overload::kRate);
   }
+  if (identity_.has_value() && !closed_) {
+    if (const std::optional<UploadChunk> chunk = UploadChunk::Read(buffer)) {
+      return TakeData(chunk->offset(), chunk->payload(), chunk->payload_bytes());
+    }
+  }
   v1::UploadRequest request;
   if (!ParseByteBuffer(buffer, request)) {
     return End(StatusFor(v1::REASON_MALFORMED, "upload: a message does not parse"));
   }
   buffer.Clear();
   if (!identity_.has_value() && request.has_open()) return Open(request.open());
-  if (identity_.has_value() && !closed_ && request.has_data()) return TakeData(request.data());
+  if (identity_.has_value() && !closed_ && request.has_data()) {
+    const absl::string_view payload = request.data().payload();
+    return TakeData(request.data().offset(), {&payload, 1}, payload.size());
+  }
   if (identity_.has_value() && !closed_ && request.has_close()) return Close(request.close());
   End(StatusFor(v1::REASON_MALFORMED, "upload: must be one open, then data, then one close"));
 }
@@ -130,15 +139,16 @@ void UploadStream::Opened(absl::StatusOr<Aggregator::OpenedUpload> opened) {
   ReadNext();
 }
 
-void UploadStream::TakeData(const v1::UploadData& data) {
-  if (data.payload().size() > limits::kMaxChunkBytes) {
-    return End(StatusFor(v1::REASON_OVERSIZED, absl::StrCat("upload.data.payload: must be at most ",
-                                                            limits::kMaxChunkBytes, " bytes, is ",
-                                                            data.payload().size())));
+void UploadStream::TakeData(uint64_t offset, absl::Span<const absl::string_view> payload,
+                            uint64_t bytes) {
+  if (bytes > limits::kMaxChunkBytes) {
+    return End(StatusFor(v1::REASON_OVERSIZED,
+                         absl::StrCat("upload.data.payload: must be at most ",
+                                      limits::kMaxChunkBytes, " bytes, is ", bytes)));
   }
-  absl::Status appended = upload_.grant->writer->Append(data.offset(), data.payload());
+  absl::Status appended = upload_.grant->writer->Append(offset, payload);
   if (!appended.ok()) return End(appended);
-  NoteBytes(data.payload().size());
+  NoteBytes(bytes);
   ReadNext();
 }
 

@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "absl/strings/string_view.h"
+#include "absl/types/span.h"
 #include "aggregator/runtime/aggregator.h"
 #include "aggregator/transport/raw_stream.h"
 #include "aggregator/transport/service_context.h"
@@ -32,7 +33,7 @@ class UploadStream final : public RawStream {
   void NoteBytes(uint64_t bytes);
   void Open(const v1::UploadOpen& open);
   void Opened(absl::StatusOr<Aggregator::OpenedUpload> opened);
-  void TakeData(const v1::UploadData& data);
+  void TakeData(uint64_t offset, absl::Span<const absl::string_view> payload, uint64_t bytes);
   void Close(const v1::UploadClose& close);
   void Conclude(const absl::StatusOr<v1::UploadReceipt>& receipt);
   std::shared_ptr<UploadStream> Self() {

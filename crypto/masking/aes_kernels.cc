@@ -57,7 +57,7 @@ void ExpandRoundKeysHere(StreamKey& stream) {
 }  // namespace veilsum::crypto::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
-#if HWY_ONCE
+#if HWY_ONCE && HWY_ARCH_X86_64
 #include <hwy/targets.h>
 
 namespace veilsum::crypto {

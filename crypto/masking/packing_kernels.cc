@@ -8,8 +8,10 @@
 #include <cstdint>
 #include <vector>
 
-// The targets that shift each lane by a count of its own and move lanes across the whole vector.
-#define HWY_DISABLED_TARGETS (HWY_SSSE3 | HWY_SSE4)
+#include "crypto/masking/simd_targets.h"
+
+// Those that are left shift each lane by a count of its own and move lanes across a whole vector.
+#define HWY_DISABLED_TARGETS (HWY_SSSE3 | HWY_SSE4 | HWY_AVX3_DL)
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "crypto/masking/packing_kernels.cc"
 #include <hwy/foreach_target.h>  // compiles this file again for each

@@ -19,6 +19,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "aggregator/certificate_watch.h"
 #include "aggregator/config/config.h"
@@ -274,11 +275,19 @@ void GetOpenFiles(const Config& config) {
   if (!warning.empty()) spdlog::warn("{}", warning);
 }
 
+absl::Status SelectMaskKernel(const Config& config) {
+  if (config.mask_kernel == "auto") return absl::OkStatus();
+  const absl::Status status = crypto::SelectKernel(config.mask_kernel);
+  if (status.ok()) return status;
+  return absl::InvalidArgumentError(absl::StrCat("server.mask_kernel: ", status.message()));
+}
+
 absl::Status LoadAndRun(CommandLine line) {
   const absl::StatusOr<Config> config = LoadConfig(std::move(line));
   if (!config.ok()) return config.status();
   StartLog(config->log_level, config->log_format);
   if (absl::Status guarded = GuardMemory(*config); !guarded.ok()) return guarded;
+  if (absl::Status selected = SelectMaskKernel(*config); !selected.ok()) return selected;
   GetOpenFiles(*config);
   return Run(*config);
 }
@@ -288,6 +297,9 @@ absl::Status LoadAndRun(CommandLine line) {
 int Main(int argc, char** argv) {
   AllowOnlyTls13();
   GiveBackLargeBlocks();
+  // A debugging aid that Debian's build of Abseil has left on: every lock that gRPC takes would
+  // look for cycles in a graph of all of them.
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   absl::StatusOr<CommandLine> line = ParseCommandLine(argc, argv);
   if (line.ok() && (line->help || line->version)) {
     std::fputs(line->help ? kHelp : absl::StrCat("aggregator ", kVersion, "\n").c_str(), stdout);

@@ -82,6 +82,7 @@ class ConfigReader {
     table.Unsigned("threads", config_.threads, 0, kMostThreads);
     table.Unsigned("drain_seconds", config_.drain_seconds, 0, kMostDrainSeconds);
     table.Bool("core_dumps", config_.core_dumps);
+    table.String("mask_kernel", config_.mask_kernel);
     if (server.address.empty()) table.Fail("address", "must be host:port");
     CheckTls(table, server);
     if (server.require_client_certificate && server.client_ca.empty()) {

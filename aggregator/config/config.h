@@ -51,6 +51,7 @@ struct Config {
   uint64_t threads = 0;        // 0: one per core.
   uint64_t drain_seconds = 30;
   bool core_dumps = false;
+  std::string mask_kernel = "auto";  // Or a name that crypto::SelectKernel knows.
   ListenerConfig operator_listener;
   std::string admin_address;  // Empty: no endpoint.
   IdentitiesConfig identities;

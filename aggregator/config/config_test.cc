@@ -102,6 +102,7 @@ TEST(ConfigTest, TheSampleIsGoodAndNamesOnlyDefaultsInItsComments) {
   EXPECT_EQ(full->limits.least_upload_bytes_per_second,
             plain->limits.least_upload_bytes_per_second);
   EXPECT_EQ(full->core_dumps, plain->core_dumps);
+  EXPECT_EQ(full->mask_kernel, plain->mask_kernel);
   EXPECT_EQ(full->operator_listener.certificate, plain->operator_listener.certificate);
 }
 

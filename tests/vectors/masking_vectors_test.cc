@@ -11,6 +11,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/numbers.h"
 #include "absl/types/span.h"
+#include "crypto/masking/kernels.h"
 #include "crypto/masking/lanes.h"
 #include "crypto/masking/mask_stream.h"
 #include "crypto/masking/packing.h"
@@ -57,19 +58,27 @@ std::vector<LaneT> Elements(const Json& texts) {
   return elements;
 }
 
-TEST_F(MaskingVectorsTest, Masks) {
-  for (const Json& entry : vectors_.at("masks")) {
-    const auto seed = MaskSeed::FromBytes(FromHex(entry.at("seed")));
-    ASSERT_TRUE(seed.ok()) << seed.status();
-    const uint64_t first = FromDecimal(entry.at("first_element"));
-    LaneVector mask(WidthOf(entry.at("lane_bits")), entry.at("values").size());
-    mask.Visit([&](auto lanes) {
-      using LaneT = typename decltype(lanes)::value_type;
-      MaskStream(*seed).AddTo(lanes, first);
-      EXPECT_EQ(std::vector<LaneT>(lanes.begin(), lanes.end()), Elements<LaneT>(entry.at("values")))
-          << entry;
-    });
+void CheckMask(const Json& entry) {
+  const auto seed = MaskSeed::FromBytes(FromHex(entry.at("seed")));
+  ASSERT_TRUE(seed.ok()) << seed.status();
+  const uint64_t first = FromDecimal(entry.at("first_element"));
+  LaneVector mask(WidthOf(entry.at("lane_bits")), entry.at("values").size());
+  mask.Visit([&](auto lanes) {
+    using LaneT = typename decltype(lanes)::value_type;
+    MaskStream(*seed).AddTo(lanes, first);
+    EXPECT_EQ(std::vector<LaneT>(lanes.begin(), lanes.end()), Elements<LaneT>(entry.at("values")))
+        << entry;
+  });
+}
+
+TEST_F(MaskingVectorsTest, MasksWithEveryKernel) {
+  const std::string fastest(ActiveKernel().name);
+  for (const MaskKernel& kernel : Kernels()) {
+    SCOPED_TRACE(std::string(kernel.name));
+    ASSERT_TRUE(SelectKernel(kernel.name).ok());
+    for (const Json& entry : vectors_.at("masks")) CheckMask(entry);
   }
+  ASSERT_TRUE(SelectKernel(fastest).ok());
 }
 
 template <typename LaneT>

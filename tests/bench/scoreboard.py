@@ -157,7 +157,8 @@ def many(board, runs, sizes):
     if not board.wants("session_10k"):
         return
     clients, dimension = sizes["many"], sizes["many_dimension"]
-    cost = runs.secure(clients, dimension, audience="participants", processes=2, roster=False)
+    cost = runs.secure(clients, dimension, audience="participants", processes=2, roster=False,
+                       at_once=64)
     board.raw["session_10k"] = cost
     memory = max(report["aggregator_peak_rss_bytes"] for report in cost["swarms"]) / (1 << 20)
     board.figure("session_10k", [cost["seconds"]], "s", "lower",

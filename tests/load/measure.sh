@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # measure.py with the binaries beside it: measure.sh AGGREGATOR VEILSUM IDLE SWARM OPTIONS...
+# Bazel starts what it runs and tests at the root of the sources.
 set -euo pipefail
 aggregator=$1 veilsum=$2 idle=$3 swarm=$4
 shift 4
-exec /usr/bin/python3 "$(dirname "$0")/measure.py" --aggregator="$aggregator" --veilsum="$veilsum" \
+exec /usr/bin/python3 tests/load/measure.py --aggregator="$aggregator" --veilsum="$veilsum" \
   --idle="$idle" --swarm="$swarm" "$@"

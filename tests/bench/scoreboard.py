@@ -195,7 +195,10 @@ def parse():
     parser.add_argument("--json", default=os.path.join(tempfile.gettempdir(),
                                                        "veilsum-scoreboard.json"),
                         help="where raw samples go")
-    return parser.parse_args()
+    options = parser.parse_args()
+    # `bazel run` starts this elsewhere than where the caller is.
+    options.json = os.path.join(os.environ.get("BUILD_WORKING_DIRECTORY", "."), options.json)
+    return options
 
 
 def main():

@@ -5,7 +5,7 @@
 # Every figure of the scoreboard is there, once, and its line is what it should be.
 set -euo pipefail
 board=$TEST_TMPDIR/board.tsv
-"$(dirname "$0")/scoreboard.sh" "$@" --quick --json="$TEST_TMPDIR/board.json" > "$board"
+tests/bench/scoreboard.sh "$@" --quick --json="$TEST_TMPDIR/board.json" > "$board"
 cat "$board"
 /usr/bin/python3 - "$board" "$TEST_TMPDIR/board.json" << 'END'
 import json, sys

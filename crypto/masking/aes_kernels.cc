@@ -21,13 +21,10 @@ HWY_BEFORE_NAMESPACE();
 namespace veilsum::crypto::HWY_NAMESPACE {
 #if HWY_TARGET != HWY_STATIC_TARGET
 
-template <typename LaneT>
-constexpr LaneKernel<LaneT> kLaneKernel = {Apply<AddLanes, LaneT>, Apply<SubtractLanes, LaneT>};
-
-AesKernel KernelOfThisTarget(absl::string_view name) {
-  return {HWY_TARGET,
-          {name, {kLaneKernel<uint16_t>, kLaneKernel<uint32_t>, kLaneKernel<uint64_t>}}};
-}
+// Data alone, which a processor may look at that lacks the target's instructions.
+constexpr LaneKernel<uint16_t> kU16 = {Apply<AddLanes, uint16_t>, Apply<SubtractLanes, uint16_t>};
+constexpr LaneKernel<uint32_t> kU32 = {Apply<AddLanes, uint32_t>, Apply<SubtractLanes, uint32_t>};
+constexpr LaneKernel<uint64_t> kU64 = {Apply<AddLanes, uint64_t>, Apply<SubtractLanes, uint64_t>};
 
 #endif
 
@@ -62,9 +59,15 @@ HWY_AFTER_NAMESPACE();
 
 namespace veilsum::crypto {
 
-AesKernel AesNiKernel() { return N_SSE4::KernelOfThisTarget("aes-ni"); }
+// Not in the targets' own namespaces: every processor runs these.
 
-AesKernel VaesAvx512Kernel() { return N_AVX3_DL::KernelOfThisTarget("vaes-avx512"); }
+AesKernel AesNiKernel() {
+  return {HWY_SSE4, {"aes-ni", {N_SSE4::kU16, N_SSE4::kU32, N_SSE4::kU64}}};
+}
+
+AesKernel VaesAvx512Kernel() {
+  return {HWY_AVX3_DL, {"vaes-avx512", {N_AVX3_DL::kU16, N_AVX3_DL::kU32, N_AVX3_DL::kU64}}};
+}
 
 void ExpandRoundKeys(StreamKey& stream) {
   static const bool has_aes = (hwy::SupportedTargets() & HWY_SSE4) != 0;

@@ -16,7 +16,7 @@
 #include "absl/strings/str_replace.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
-#include "crypto/masking/cpu_flags_for_test.h"
+#include "crypto/masking/cpu_flags_testing.h"
 #include "crypto/masking/kernels.h"
 #include "crypto/primitives/boringssl.h"
 #include "crypto/primitives/hkdf.h"

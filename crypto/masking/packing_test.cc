@@ -11,7 +11,7 @@
 
 #include "absl/status/status.h"
 #include "absl/types/span.h"
-#include "crypto/masking/cpu_flags_for_test.h"
+#include "crypto/masking/cpu_flags_testing.h"
 #include "crypto/masking/lanes.h"
 #include "crypto/masking/packing_kernels.h"
 #include "gmock/gmock.h"

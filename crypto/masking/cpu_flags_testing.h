@@ -3,8 +3,8 @@
 
 // What the operating system says of the processor: not what the tables of kernels go by.
 
-#ifndef VEILSUM_CRYPTO_MASKING_CPU_FLAGS_FOR_TEST_H_
-#define VEILSUM_CRYPTO_MASKING_CPU_FLAGS_FOR_TEST_H_
+#ifndef VEILSUM_CRYPTO_MASKING_CPU_FLAGS_TESTING_H_
+#define VEILSUM_CRYPTO_MASKING_CPU_FLAGS_TESTING_H_
 
 #include <algorithm>
 #include <fstream>
@@ -40,4 +40,4 @@ class CpuFlags {
 
 }  // namespace veilsum::crypto
 
-#endif  // VEILSUM_CRYPTO_MASKING_CPU_FLAGS_FOR_TEST_H_
+#endif  // VEILSUM_CRYPTO_MASKING_CPU_FLAGS_TESTING_H_

@@ -226,9 +226,12 @@ class Client {
   // new one; not if the old one's sum was answered for, which is never done twice for a model: then
   // the error says what became of it. One of another model is left without a word.
   //
+  // The update must stay as it is until this returns: it is encoded again for what is sent again.
+  //
   //   INVALID_ARGUMENT     The update has a NaN, an infinity or another length than the task says,
-  //                        the weight is 0 or above the task's greatest, the timeout is not above
-  //                        zero. The aggregator got no input; the client may try again.
+  //                        or was changed meanwhile; the weight is 0 or above the task's greatest;
+  //                        the timeout is not above zero. The aggregator got no input, or not all
+  //                        of it; the client may try again.
   //   FAILED_PRECONDITION  Another Aggregate of this client is running; or the session was weaker
   //                        than the policy, of another model, or one too many, or its aggregator
   //                        or another client broke the protocol, so that this client left it (see

@@ -33,8 +33,9 @@ void QuantiseLanes(const Quantiser& quantiser, const float* HWY_RESTRICT values,
   const auto weight = static_cast<Product>(quantiser.weight);
   for (size_t i = 0; i < count; ++i) {
     const double bounded = std::min(std::max(values[i] * norm_scale, -clip), clip);
-    // The product may come out an ulp above the highest level.
-    const double exact = std::min((bounded + clip) * levels_per_unit, highest);
+    // The product may come out an ulp above the highest level. This way round NaN is bounded, too:
+    // the caller should not write to its update now, but may.
+    const double exact = std::min(highest, (bounded + clip) * levels_per_unit);
     const auto below = static_cast<int32_t>(exact);
     // A whole number has no fraction and is never rounded up, so no level is above the highest.
     const bool up = (exact - below) * kTwoTo32 > random[i];

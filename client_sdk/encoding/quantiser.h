@@ -20,8 +20,8 @@ struct Quantiser {
   uint64_t weight = 1;
 };
 
-// One weighted level per value; `random` and `out` are as long as `values`. Time does not depend on
-// the values. LaneT has room for every weighted level. The same result on every processor: nothing
+// One weighted level per value; `random` and `out` are as long as `values`. No branch is
+// written on a value, though nothing checks what the compiler makes of it. LaneT has room for every weighted level. The same result on every processor: nothing
 // but additions, multiplications and comparisons of doubles, none of them contracted.
 void Quantise(const Quantiser& quantiser, absl::Span<const float> values,
               absl::Span<const uint32_t> random, absl::Span<uint16_t> out);

@@ -69,7 +69,7 @@ struct RunnerOptions {
   uint32_t sessions_per_day = 0;  // Most that may start within 24 hours; 0: any number.
   std::function<absl::Time()> now = [] { return absl::Now(); };
 
-  absl::Span<const float> update;  // Not owned; outlives `done`.
+  absl::Span<const float> update;  // Not owned; outlives `done`, and stays as it is until then.
   uint64_t weight = 1;
   absl::Duration timeout = absl::InfiniteDuration();
   // Beyond the deadlines that the header names: folding, unmasking and the way back take time too.

@@ -134,7 +134,7 @@ void Uploader::ChunkMade(uint64_t attempt, uint64_t index, absl::StatusOr<std::s
   if (stopped_ || outcome_.has_value()) return FinishIfIdle();
   if (!bytes.ok()) return Fail(bytes.status());
   const uint64_t begin = index * chunk_bytes_;
-  Account(begin, *bytes);
+  if (absl::Status same = Account(index, *bytes); !same.ok()) return Fail(std::move(same));
   if (attempt == attempt_ && proceeding_) {
     SendChunk(begin, *std::move(bytes));
     if (index == (chunk_count() - 1) / 2 && options_.hooks.at != nullptr) {
@@ -145,12 +145,24 @@ void Uploader::ChunkMade(uint64_t attempt, uint64_t index, absl::StatusOr<std::s
   MakeNextChunk();
 }
 
-void Uploader::Account(uint64_t begin, absl::string_view bytes) {
-  if (begin + bytes.size() <= hashed_bytes_) return;
-  const absl::string_view fresh = bytes.substr(hashed_bytes_ - begin);
-  hasher_.Update(crypto::AsBytes(fresh));
-  if (options_.observe != nullptr) options_.observe(hashed_bytes_, fresh);
-  hashed_bytes_ += fresh.size();
+// Two inputs under the same masks would give away their difference, and the aggregator can have any
+// part sent again.
+absl::Status Uploader::Account(uint64_t index, absl::string_view bytes) {
+  if (index == before_chunk_.size()) {
+    before_chunk_.push_back(hasher_);
+    hasher_.Update(crypto::AsBytes(bytes));
+    if (options_.observe != nullptr) options_.observe(hashed_bytes_, bytes);
+    hashed_bytes_ += bytes.size();
+    return absl::OkStatus();
+  }
+  crypto::Sha256Hasher again = before_chunk_[index];
+  again.Update(crypto::AsBytes(bytes));
+  const crypto::Sha256Hasher& after =
+      index + 1 == before_chunk_.size() ? hasher_ : before_chunk_[index + 1];
+  if (again.Finish() == after.Finish()) return absl::OkStatus();
+  return MakeError(absl::StatusCode::kInvalidArgument, v1::REASON_INVALID_ARGUMENT,
+                   "the update was changed while it was being sent: it must stay as it is until "
+                   "the outcome is there");
 }
 
 void Uploader::SendChunk(uint64_t begin, std::string bytes) {

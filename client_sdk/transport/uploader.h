@@ -12,6 +12,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -68,7 +69,8 @@ class Uploader : public std::enable_shared_from_this<Uploader> {
   // On the pool: sees what does not change.
   absl::StatusOr<std::string> MakeChunk(uint64_t index) const;
   void ChunkMade(uint64_t attempt, uint64_t index, absl::StatusOr<std::string> bytes);
-  void Account(uint64_t begin, absl::string_view bytes);
+  // INVALID_ARGUMENT if these bytes were others before.
+  absl::Status Account(uint64_t index, absl::string_view bytes);
   void SendChunk(uint64_t begin, std::string bytes);
   void SendClose();
   void Write(v1::UploadRequest request, std::function<void()> written);
@@ -85,8 +87,10 @@ class Uploader : public std::enable_shared_from_this<Uploader> {
   const uint64_t chunk_elements_;
   const uint64_t chunk_bytes_;
 
-  // All of the masked input so far, over all attempts.
+  // All of the masked input so far, over all attempts, and before each of its chunks: what is made
+  // again must be what it was.
   crypto::Sha256Hasher hasher_;
+  std::vector<crypto::Sha256Hasher> before_chunk_;
   uint64_t hashed_bytes_ = 0;
 
   // This attempt.

@@ -164,6 +164,26 @@ TEST_F(UploaderTest, HashesWhatTheAggregatorHasWithoutSendingIt) {
   EXPECT_TRUE(done_.get_future().get().ok());
 }
 
+// The difference of two inputs under the same masks is no secret any more.
+TEST_F(UploaderTest, SendsNoOtherBytesInTheSamePlace) {
+  Start();
+  const auto first = Proceed(0);
+  std::string digest;
+  EXPECT_EQ(Collect(*first, 0, digest), packed_);
+  std::promise<void> changed;
+  asio::post(strand_, [&] {
+    lanes_.Visit([](auto lanes) { ++lanes[5]; });
+    changed.set_value();
+  });
+  changed.get_future().wait();
+  first->End(absl::UnavailableError("before the receipt got out"));
+  const auto second = Proceed(0);
+  EXPECT_EQ(Collect(*second, 0, digest), "");
+  const absl::Status status = SoonDone().status();
+  EXPECT_TRUE(absl::IsInvalidArgument(status)) << status;
+  EXPECT_EQ(ReasonOf(status), v1::REASON_INVALID_ARGUMENT);
+}
+
 TEST_F(UploaderTest, ClosesAtOnceWhenTheAggregatorHasEverything) {
   Start();
   const auto upload = Proceed(kTotal);

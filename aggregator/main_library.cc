@@ -279,7 +279,8 @@ absl::Status SelectMaskKernel(const Config& config) {
   if (config.mask_kernel == "auto") return absl::OkStatus();
   const absl::Status status = crypto::SelectKernel(config.mask_kernel);
   if (status.ok()) return status;
-  return absl::InvalidArgumentError(absl::StrCat("server.mask_kernel: ", status.message()));
+  return absl::InvalidArgumentError(
+      absl::StrCat("server.mask_kernel: ", status.message(), ", or auto"));
 }
 
 absl::Status LoadAndRun(CommandLine line) {

@@ -78,7 +78,7 @@ absl::Status Migrate(Database& database, int64_t version, const Migration& migra
 absl::StatusOr<std::string> TablesOf(Database& database) {
   std::string tables;
   absl::Status status = database.Run(
-      "SELECT name, sql FROM sqlite_master ORDER BY name", {},
+      "SELECT name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_stat%' ORDER BY name", {},
       [&](const Row& row) { absl::StrAppend(&tables, row.Text(0), ": ", row.Text(1), "\n"); });
   if (!status.ok()) return status;
   return tables;

@@ -27,7 +27,8 @@ constexpr uint32_t kOffsetTag =
 constexpr uint32_t kPayloadTag =
     Tag(v1::UploadData::kPayloadFieldNumber, WireFormatLite::WIRETYPE_LENGTH_DELIMITED);
 
-// Three tags of a byte, two lengths and an offset are not longer.
+// Three tags, two lengths and an offset, as protobuf writes them, are not longer. What is goes to
+// the parser.
 constexpr size_t kMostHeaderBytes = 32;
 
 struct Header {

@@ -92,6 +92,10 @@ absl::Status MaskingPlan::MaskAndPack(const InputSource& input, uint64_t first, 
     return absl::InvalidArgumentError(absl::StrCat("chunk of ", count, " elements from ", first,
                                                    " does not begin and end on a byte"));
   }
+  if (input.width() != crypto::LaneWidthFor(modulus_bits_)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the input's lanes are not those of a modulus of ", modulus_bits_, " bits"));
+  }
   packed.resize(crypto::PackedSize(count, modulus_bits_));
   const absl::Span<uint8_t> out(reinterpret_cast<uint8_t*>(packed.data()), packed.size());
   switch (input.width()) {

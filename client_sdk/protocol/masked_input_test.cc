@@ -82,8 +82,9 @@ TEST(MaskingPlanTest, RefusesRangesThatAreNoChunks) {
   EXPECT_FALSE(plan->MaskAndPack(input, 4, 8, out).ok());
   EXPECT_FALSE(plan->MaskAndPack(input, 8, 4, out).ok());
   EXPECT_TRUE(plan->MaskAndPack(input, 96, 4, out).ok());
-  // Lanes too narrow for the modulus.
+  // Lanes too narrow, or too wide, for the modulus.
   EXPECT_FALSE(plan->MaskAndPack(Counting(16, 100), 0, 100, out).ok());
+  EXPECT_FALSE(plan->MaskAndPack(Counting(40, 100), 0, 100, out).ok());
 }
 
 TEST(ElementsPerChunkTest, FillsTheChunkAndEndsOnAByte) {

@@ -48,7 +48,7 @@ def coefficients(rows):
     bytes_more = (large["sent_bytes_per_client"] - small["sent_bytes_per_client"]) \
         * large["clients"] * (1 - large["dropout"])
     if bytes_more <= 0:
-        return
+        raise RuntimeError("the larger vectors did not send more")
     per_gigabyte = (large["cpu_seconds"] - small["cpu_seconds"]) / bytes_more * 1e9
     print("cpu_ms_of_a_client", f"{small['cpu_seconds'] / small['clients'] * 1e3:.3g}",
           f"n = {small['clients']}, d = {small['dimension']}", sep="\t")

@@ -28,7 +28,7 @@ struct PlainForm {
   uint64_t upload_bytes() const;
 };
 
-// The uploads of all clients, in one buffer: that of client i begins at OffsetOf(i).
+// The uploads of all clients, in one buffer: that of client i begins at Of(i).
 class PlainUploads {
  public:
   explicit PlainUploads(PlainForm form);

@@ -185,7 +185,9 @@ int main(int argc, char** argv) {
   veilsum::bench::Options options;
   CLI::App app("Clients of plain_sum_server.");
   app.add_option("--target", options.target, "host:port of the server")->required();
-  app.add_option("--roots", options.roots, "PEM file of its authority")->required();
+  app.add_option("--roots", options.roots, "PEM file of its authority")
+      ->required()
+      ->check(CLI::ExistingFile);
   app.add_option("--connections", options.connections, "how many");
   app.add_option("--uploads", options.uploads, "on the first of them");
   app.add_option("--dimension", options.form.dimension, "elements of a vector")->required();

@@ -268,8 +268,10 @@ int main(int argc, char** argv) {
   veilsum::bench::Options options;
   CLI::App app("Adds up its clients' vectors, without any protection.");
   app.add_option("--address", options.address, "host:port; port 0 takes a free one");
-  app.add_option("--certificate", options.certificate, "PEM file")->required();
-  app.add_option("--key", options.key, "PEM file")->required();
+  app.add_option("--certificate", options.certificate, "PEM file")
+      ->required()
+      ->check(CLI::ExistingFile);
+  app.add_option("--key", options.key, "PEM file")->required()->check(CLI::ExistingFile);
   app.add_option("--dimension", options.form.dimension, "elements of a vector")->required();
   app.add_option("--bits", options.form.bits, "of a packed element; 0: float32")
       ->check(CLI::Range(0, 32));

@@ -169,8 +169,9 @@ class Figures {
     rates_[name].push_back(static_cast<double>(bytes) / seconds * 1e-9);
   }
 
-  // From a caller's floats to the bytes of the upload, all that a client does to its input. The one
-  // place here that knows how the SDK does it.
+  // From a caller's floats to the bytes of the upload: clipped, quantised, masked and packed. Not
+  // the digests of the journal and of the upload. The one place here that knows how the SDK does
+  // it.
   static void MakeUpload(absl::Span<const float> update, const v1::VectorSpec& spec,
                          const crypto::RandomSeed& rounding, const client::MaskingPlan& plan,
                          std::string& chunk) {

@@ -32,13 +32,6 @@ absl::StatusOr<v1::Round> ParseRound(absl::string_view name) {
 
 }  // namespace
 
-absl::string_view RoundName(v1::Round round) {
-  for (const auto& [its_round, name] : kRounds) {
-    if (its_round == round) return name;
-  }
-  return "";
-}
-
 absl::StatusOr<Dropouts> Dropouts::Parse(absl::string_view text) {
   Dropouts dropouts;
   double all = 0;

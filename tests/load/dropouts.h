@@ -16,9 +16,6 @@
 
 namespace veilsum::load {
 
-// "AdvertiseKeys" and so on, as docs/protocol.md spells the rounds.
-absl::string_view RoundName(v1::Round round);
-
 class Dropouts {
  public:
   // ROUND:FRACTION,… of all clients; empty: nobody leaves. INVALID_ARGUMENT saying what is wrong,

@@ -44,7 +44,8 @@ int main(int argc, char** argv) {
   std::string roots;
   CLI::App app("Connections to a live aggregator that take part in nothing.");
   app.add_option("--target", options.target, "host:port of the aggregator")->required();
-  app.add_option("--roots", roots, "PEM file of its authority; left out: no TLS");
+  app.add_option("--roots", roots, "PEM file of its authority; left out: no TLS")
+      ->check(CLI::ExistingFile);
   app.add_option("--task", options.task, "whose sessions to wait for");
   app.add_option("--connections", options.connections, "how many");
   app.add_option("--at-once", options.at_once, "most that are being made at a time");

@@ -346,7 +346,8 @@ int main(int argc, char** argv) {
   veilsum::load::Options options;
   CLI::App app("Clients of the SDK in sessions of a live aggregator.");
   app.add_option("--target", options.client.target, "host:port of the aggregator");
-  app.add_option("--roots", options.roots, "PEM file of its authority; left out: no TLS");
+  app.add_option("--roots", options.roots, "PEM file of its authority; left out: no TLS")
+      ->check(CLI::ExistingFile);
   app.add_option("--task", options.client.task, "whose sessions to take part in");
   app.add_option("--clients", options.clients, "how many, which is a full session of the task")
       ->check(CLI::PositiveNumber);
@@ -368,8 +369,10 @@ int main(int argc, char** argv) {
                  "any text: the same identities in every run; left out: new ones");
   app.add_flag("--print-roster", options.print_roster,
                "print a roster file of the identities, and do nothing else");
-  app.add_option("--roster", options.roster, "the roster file, for tasks of the malicious tier");
-  app.add_option("--processes", options.processes, "that share each session, alike but for");
+  app.add_option("--roster", options.roster, "the roster file, for tasks of the malicious tier")
+      ->check(CLI::ExistingFile);
+  app.add_option("--processes", options.processes,
+                 "so many swarms share each session, alike but for --process");
   app.add_option("--process", options.process, "this one's number, from 0");
   app.add_option("--share", options.share, "a folder for what they tell each other");
   CLI11_PARSE(app, argc, argv);

@@ -57,6 +57,24 @@ TEST_F(AggregatorTest, TheEndOfASessionIsToldAndTheNextOneOpens) {
   EXPECT_NE(SessionOf(Connect('2', "demand")->Next()), session_id);
 }
 
+// A message may be under way from the stream to the session when the session ends.
+TEST_F(AggregatorTest, WhatComesAsTheSessionEndsIsAnswered) {
+  const auto inside = Connect('2', "demand");
+  const std::string session_id = SessionOf(inside->Next());
+  ASSERT_TRUE(AbortSession(session_id).ok());
+  EXPECT_EQ(inside->Next().refused().scope(), v1::Refused::SCOPE_SESSION);
+  EXPECT_TRUE(inside->Closed().ok());
+  v1::ClientMessage message;
+  message.mutable_share_keys();
+  std::promise<void> done;
+  aggregator_->Receive(inside, message, [&] { done.set_value(); });
+  done.get_future().get();
+  const v1::Refused answer = inside->Next().refused();
+  EXPECT_EQ(answer.scope(), v1::Refused::SCOPE_MESSAGE);
+  EXPECT_EQ(answer.reason(), v1::REASON_LATE);
+  EXPECT_EQ(answer.round(), v1::ROUND_SHARE_KEYS);
+}
+
 TEST_F(AggregatorTest, AClientOfAnEndedSessionLearnsHowItEnded) {
   const std::string session_id = SessionOf(Connect('2', "demand")->Next());
   ASSERT_TRUE(AbortSession(session_id).ok());

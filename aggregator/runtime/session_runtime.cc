@@ -253,7 +253,16 @@ void SessionRuntime::Receive(const IdentityPublicKey& identity, ConnectionPtr co
 
 void SessionRuntime::ReceiveNow(const IdentityPublicKey& identity, const ConnectionPtr& connection,
                                 v1::ClientMessage& message, const std::function<void()>& done) {
-  if (lost_ || !IsAttached(identity, connection)) return done();
+  if (!IsAttached(identity, connection)) {
+    // It ended for this client while the message was under way. A connection that was displaced
+    // takes nothing any more.
+    v1::ServerMessage answer = RefusedMessage(
+        v1::Refused::SCOPE_MESSAGE, StatusFor(v1::REASON_LATE, "the session is over for you"));
+    answer.mutable_refused()->set_round(RoundOf(message, RoundOf(phase_)));
+    connection->Send(Encode(answer));
+    return done();
+  }
+  if (lost_) return done();
   if (absl::Status keeps_up = CheckKeepsUp(); !keeps_up.ok() && !message.has_withdraw()) {
     RefuseMessage(identity, RoundOf(message, RoundOf(phase_)), keeps_up);
     return done();

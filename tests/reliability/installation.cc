@@ -20,6 +20,8 @@ namespace veilsum::reliability {
 namespace {
 
 constexpr uint64_t kRosterVersion = 1;
+// More than end while nobody reads them: twenty and more a second.
+constexpr uint64_t kKeptResults = 4096;
 
 // Nobody else gets one of them meanwhile: all are held at the same time.
 std::vector<uint16_t> FreePorts(int count) {
@@ -82,8 +84,8 @@ Installation::Installation(std::string folder, InstallationOptions options)
       Listener("server", participant_port(), options_.tls), "threads = 2\n",
       durable() ? absl::StrCat("data_directory = \"", options_.data_directory, "\"\n") : "",
       Listener("operator", operator_port(), false), "[admin]\naddress = \"127.0.0.1:", admin_port(),
-      "\"\n", "[identities]\nroster = \"roster.toml\"\n[limits]\nkept_results = 64\n",
-      durable() ? "least_free_bytes = 65536\n" : "", "[[task]]\nid = \"", kTask,
+      "\"\n", "[identities]\nroster = \"roster.toml\"\n[limits]\nkept_results = ", kKeptResults,
+      "\n", durable() ? "least_free_bytes = 65536\n" : "", "[[task]]\nid = \"", kTask,
       "\"\ndimension = ", options_.dimension, "\nclip = 1.0\nmax_clients = ", options_.clients,
       "\nquantisation_bits = ", kQuantisationBits, "\nmax_weight = ", kMaxWeight,
       "\nmin_survivors = ", options_.min_survivors,

@@ -19,22 +19,26 @@ constexpr std::chrono::seconds kFlushTime{10};
 
 }  // namespace
 
-RawStream::RawStream(grpc::CallbackServerContext* context, Strand strand, RpcMetrics metrics)
+RawStream::RawStream(grpc::CallbackServerContext* context, Executor executor, RpcMetrics metrics)
     : context_(context),
       peer_(PeerAddress(context->peer())),
-      strand_(std::move(strand)),
-      timer_(strand_),
-      metrics_(std::move(metrics)) {}
+      executor_(std::move(executor)),
+      metrics_(std::move(metrics)),
+      timer_(executor_) {}
 
 RawStream* RawStream::Launch(std::shared_ptr<RawStream> stream) {
   stream->self_ = stream;
   RawStream* const reactor = stream.get();
-  reactor->Post([reactor] { reactor->Begun(); });
+  reactor->Run([reactor] { reactor->Begun(); });
   return reactor;
 }
 
 void RawStream::Post(std::function<void()> work) {
-  asio::post(strand_, [self = shared_from_this(), work = std::move(work)] { work(); });
+  serial_.Post(executor_, [self = shared_from_this(), work = std::move(work)] { work(); });
+}
+
+void RawStream::Run(std::function<void()> work) {
+  serial_.Run([self = shared_from_this(), work = std::move(work)] { work(); });
 }
 
 // ---- Reading ----
@@ -46,7 +50,7 @@ void RawStream::ReadNext() {
 }
 
 void RawStream::OnReadDone(bool ok) {
-  Post([this, ok] {
+  Run([this, ok] {
     reading_ = false;
     if (!ok) {
       read_closed_ = true;
@@ -102,7 +106,7 @@ void RawStream::DropQueued() {
 }
 
 void RawStream::OnWriteDone(bool ok) {
-  Post([this, ok] {
+  Run([this, ok] {
     writing_ = false;
     Forget(queue_.front());
     queue_.pop_front();
@@ -123,10 +127,7 @@ void RawStream::End(const absl::Status& status, bool linger) {
   if (ending()) return;
   end_ = status;
   lingering_ = linger;
-  timer_.expires_after(kFlushTime);
-  timer_.async_wait([self = shared_from_this()](std::error_code error) {
-    if (!error) self->Abandon();
-  });
+  SetLate(kFlushTime, absl::OkStatus());
   Over();
   if (linger) ReadNext();
   MaybeFinish();
@@ -150,11 +151,30 @@ void RawStream::Abandon() {
 }
 
 void RawStream::EndAfter(std::chrono::milliseconds time, absl::Status status) {
-  if (ending()) return;
-  timer_.expires_after(time);
-  timer_.async_wait([self = shared_from_this(), status = std::move(status)](std::error_code error) {
-    if (!error) self->End(status);
+  if (!ending()) SetLate(time, std::move(status));
+}
+
+void RawStream::SetLate(std::chrono::milliseconds time, absl::Status why) {
+  late_ = Late{std::chrono::steady_clock::now() + time, std::move(why)};
+  if (!waiting_until_.has_value() || *waiting_until_ > late_->at) WaitUntil(late_->at);
+}
+
+void RawStream::WaitUntil(std::chrono::steady_clock::time_point time) {
+  waiting_until_ = time;
+  timer_.expires_at(time);
+  timer_.async_wait([self = shared_from_this(), time](std::error_code error) {
+    if (!error) self->Run([self, time] { self->TimeIsUp(time); });
   });
+}
+
+void RawStream::TimeIsUp(std::chrono::steady_clock::time_point time) {
+  if (waiting_until_ != time) return;  // An earlier one took its place.
+  waiting_until_.reset();
+  if (!late_.has_value() || finished_) return;
+  if (late_->at > time) return WaitUntil(late_->at);
+  const absl::Status why = std::move(late_->why);
+  late_.reset();
+  ending() ? Abandon() : End(why);
 }
 
 // The client does not take what it is sent: no use in being polite.
@@ -164,7 +184,7 @@ void RawStream::Broken() {
 }
 
 void RawStream::OnCancel() {
-  Post([this] {
+  Run([this] {
     broken_ = true;
     read_closed_ = true;
     End(absl::CancelledError("the client has gone"));
@@ -182,7 +202,7 @@ void RawStream::MaybeFinish() {
 }
 
 void RawStream::OnDone() {
-  Post([this] {
+  Run([this] {
     timer_.cancel();
     DropQueued();
     // gRPC is only done with what was finished, so there is an end.

@@ -1,9 +1,9 @@
 // SPDX-FileCopyrightText: 2026 The Veilsum Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// One bidirectional RPC on the server's side, seen from a strand: gRPC's callbacks only post to
-// it. Subclasses say what messages mean; this class knows when gRPC may be asked for what, and that
-// the RPC ends exactly once.
+// One bidirectional RPC on the server's side, one thing after another (serial.h). Subclasses say
+// what messages mean; this class knows when gRPC may be asked for what, and that the RPC ends
+// exactly once.
 #ifndef VEILSUM_AGGREGATOR_TRANSPORT_RAW_STREAM_H_
 #define VEILSUM_AGGREGATOR_TRANSPORT_RAW_STREAM_H_
 
@@ -23,6 +23,7 @@
 #include "aggregator/runtime/executors.h"
 #include "aggregator/transport/places.h"
 #include "aggregator/transport/rpc_metrics.h"
+#include "aggregator/transport/serial.h"
 
 namespace veilsum::aggregator {
 
@@ -34,9 +35,9 @@ class RawStream : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuf
   static RawStream* Launch(std::shared_ptr<RawStream> stream);
 
  protected:
-  RawStream(grpc::CallbackServerContext* context, Strand strand, RpcMetrics metrics);
+  RawStream(grpc::CallbackServerContext* context, Executor executor, RpcMetrics metrics);
 
-  // ---- For subclasses to say what happens; all on the strand ----
+  // ---- For subclasses to say what happens; one after another, on gRPC's threads mostly ----
   virtual void Begun() = 0;
   // The next message comes after ReadNext.
   virtual void Received(grpc::ByteBuffer message) = 0;
@@ -47,7 +48,7 @@ class RawStream : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuf
   // The stream is over or about to be, whoever ended it; once.
   virtual void Over() = 0;
 
-  // ---- For subclasses to call; all on the strand ----
+  // ---- For subclasses to call, from the above or from what they post ----
   void ReadNext();
   // A droppable message is left out when the client lags behind; a client that lags far behind is
   // cut off.
@@ -63,16 +64,19 @@ class RawStream : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuf
   void LeaveThrough(Places& places);
   // Ends the stream with `status` unless it is called again, or Cancel, in time.
   void EndAfter(std::chrono::milliseconds time, absl::Status status);
-  void CancelEndAfter() { timer_.cancel(); }
+  void CancelEndAfter() { late_.reset(); }
   bool ending() const { return end_.has_value(); }
   bool lingering() const { return lingering_; }
   // The host at the other end: peer_address.h.
   const std::string& peer() const { return peer_; }
 
+  // From any thread: `work` is done between the above, on the executor.
   void Post(std::function<void()> work);
-  const Strand& strand() const { return strand_; }
 
  private:
+  // gRPC's threads do what their callbacks ask for, where they can.
+  void Run(std::function<void()> work);
+
   void OnReadDone(bool ok) final;
   void OnWriteDone(bool ok) final;
   void OnCancel() final;
@@ -83,21 +87,34 @@ class RawStream : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuf
     std::function<grpc::ByteBuffer()> make;  // Null where the message is there.
   };
 
+  // When the client is late, and what it is told then.
+  struct Late {
+    std::chrono::steady_clock::time_point at;
+    absl::Status why;
+  };
+
   void Enqueue(Outgoing outgoing);
   void WriteFront();
   void Forget(const Outgoing& outgoing);
   void Broken();
   void Abandon();
   void MaybeFinish();
+  void SetLate(std::chrono::milliseconds time, absl::Status why);
+  void WaitUntil(std::chrono::steady_clock::time_point time);
+  void TimeIsUp(std::chrono::steady_clock::time_point time);
 
   grpc::CallbackServerContext* const context_;  // gRPC's, until OnDone.
   const std::string peer_;
-  Strand strand_;
-  asio::steady_timer timer_;
-  RpcMetrics metrics_;
+  const Executor executor_;
+  Serial serial_;
   std::shared_ptr<RawStream> self_;  // Until OnDone.
+  // All below: within serial_.
+  RpcMetrics metrics_;
   std::optional<Places::Place> leaving_;
-  // All below: on the strand.
+  asio::steady_timer timer_;
+  // Of the timer; it is often earlier than late_, which moves with every chunk.
+  std::optional<std::chrono::steady_clock::time_point> waiting_until_;
+  std::optional<Late> late_;
   grpc::ByteBuffer incoming_;
   std::deque<Outgoing> queue_;  // The front one is with gRPC while writing_.
   std::optional<absl::Status> end_;

@@ -39,7 +39,7 @@ struct PendingUploads::Upload {
   const uint64_t number;  // Greater for those that began later.
   std::mutex mutex;
   // All below: under the mutex.
-  std::string bytes;
+  UploadMemory::Buffer bytes;  // Empty until the first of them comes.
   crypto::Sha256Hasher hasher;
   std::chrono::steady_clock::time_point last_advance;
   uint64_t bytes_then = 0;
@@ -66,8 +66,12 @@ struct PendingUploads::Upload {
 
 class PendingUploads::Writer : public UploadWriter {
  public:
-  Writer(std::shared_ptr<Upload> upload, uint64_t number, uint64_t offset, const Clock& clock)
-      : upload_(std::move(upload)), number_(number), offset_(offset), clock_(clock) {}
+  Writer(const PendingUploads& uploads, std::shared_ptr<Upload> upload, uint64_t number)
+      : upload_(std::move(upload)),
+        number_(number),
+        offset_(upload_->bytes.size()),
+        memory_(uploads.memory_),
+        clock_(uploads.clock_) {}
 
   ~Writer() override {
     const std::lock_guard<std::mutex> lock(upload_->mutex);
@@ -92,10 +96,10 @@ class PendingUploads::Writer : public UploadWriter {
                                     upload_->total_bytes, ", the chunk at ", offset_ + bytes));
     }
     if (upload_->bytes.capacity() < upload_->total_bytes) {
-      upload_->bytes.reserve(upload_->total_bytes);
+      upload_->bytes = memory_->Allocate(upload_->total_bytes);
     }
     for (const absl::string_view piece : payload) {
-      upload_->bytes.append(piece.data(), piece.size());
+      upload_->bytes.Append(piece);
       upload_->hasher.Update(crypto::AsBytes(piece));
     }
     upload_->NoteBytes(clock_());
@@ -125,11 +129,15 @@ class PendingUploads::Writer : public UploadWriter {
   const std::shared_ptr<Upload> upload_;
   const uint64_t number_;
   uint64_t offset_;
+  const std::shared_ptr<UploadMemory> memory_;
   const Clock clock_;
 };
 
 PendingUploads::PendingUploads(uint64_t budget_bytes, metrics::Recorder& recorder, Clock clock)
-    : budget_bytes_(budget_bytes), recorder_(recorder), clock_(std::move(clock)) {
+    : budget_bytes_(budget_bytes),
+      recorder_(recorder),
+      clock_(std::move(clock)),
+      memory_(std::make_shared<UploadMemory>(budget_bytes)) {
   recorder_.BufferLimit(metrics::Pool::kPendingUploads, budget_bytes);
 }
 
@@ -155,13 +163,18 @@ absl::StatusOr<std::unique_ptr<UploadWriter>> PendingUploads::Open(const UploadK
       upload->CutOffWriter(TakenOver(), calls);
       upload->cut_off = std::move(cut_off);
       upload->has_writer = true;
-      writer = std::make_unique<Writer>(upload, ++upload->writer, upload->bytes.size(), clock_);
+      writer = std::make_unique<Writer>(*this, upload, ++upload->writer);
     }
   }
   for (const auto& call : calls) call();
   if (writer != nullptr) return writer;
   recorder_.OverloadRejection(metrics::Overload::kMemory);
   return NoRoomFor(total_bytes);
+}
+
+void PendingUploads::SetAdmitting(bool admitting) {
+  admitting_ = admitting;
+  if (!admitting) memory_->Trim();
 }
 
 absl::Status PendingUploads::NoRoomFor(uint64_t bytes) const {
@@ -244,7 +257,7 @@ PendingUploads::UploadMap::iterator PendingUploads::Erase(UploadMap::iterator at
   {
     const std::lock_guard<std::mutex> lock(upload.mutex);
     upload.ended = why;
-    upload.bytes = std::string();
+    upload.bytes = UploadMemory::Buffer();
     upload.CutOffWriter(why, calls);
   }
   const uint64_t bytes = upload.total_bytes;
@@ -264,7 +277,7 @@ std::unique_ptr<TakenUpload> PendingUploads::Take(const UploadKey& key) {
   const auto found = uploads_.find(key);
   if (found == uploads_.end()) return nullptr;
   Upload& upload = *found->second;
-  std::string bytes;
+  UploadMemory::Buffer bytes;
   {
     const std::lock_guard<std::mutex> upload_lock(upload.mutex);
     if (!upload.sealed) return nullptr;
@@ -290,13 +303,16 @@ void PendingUploads::Discard(const UploadKey& key, const absl::Status& why) {
 
 void PendingUploads::DiscardSession(const std::string& session_id, const absl::Status& why) {
   Calls calls;
+  bool idle = false;  // Then nobody needs the memory for a while.
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     for (auto at = uploads_.begin(); at != uploads_.end();) {
       at = at->first.session_id == session_id ? Erase(at, why, calls) : std::next(at);
     }
+    idle = reserved_bytes_ == 0;
   }
   for (const auto& call : calls) call();
+  if (idle) memory_->Trim();
 }
 
 }  // namespace veilsum::aggregator

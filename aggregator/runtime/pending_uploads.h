@@ -24,6 +24,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
+#include "aggregator/runtime/upload_memory.h"
 #include "crypto/primitives/bytes.h"
 #include "crypto/primitives/identity.h"
 #include "metrics/recorder.h"
@@ -57,18 +58,18 @@ class UploadWriter {
 // A whole upload, and its room in the budget, given back on destruction.
 class TakenUpload {
  public:
-  TakenUpload(std::string bytes, std::function<void()> give_back)
-      : bytes_(std::move(bytes)), give_back_(std::move(give_back)) {}
+  TakenUpload(UploadMemory::Buffer buffer, std::function<void()> give_back)
+      : buffer_(std::move(buffer)), give_back_(std::move(give_back)) {}
   TakenUpload(const TakenUpload&) = delete;
   TakenUpload& operator=(const TakenUpload&) = delete;
   ~TakenUpload() {
-    bytes_ = std::string();
+    buffer_ = UploadMemory::Buffer();
     give_back_();
   }
-  crypto::ByteSpan bytes() const { return crypto::AsBytes(bytes_); }
+  crypto::ByteSpan bytes() const { return buffer_.bytes(); }
 
  private:
-  std::string bytes_;
+  UploadMemory::Buffer buffer_;
   std::function<void()> give_back_;
 };
 
@@ -94,7 +95,7 @@ class PendingUploads : public std::enable_shared_from_this<PendingUploads> {
 
   // While it does not admit, uploads that have not begun are refused as when there is no room, and
   // those that have go on.
-  void SetAdmitting(bool admitting) { admitting_ = admitting; }
+  void SetAdmitting(bool admitting);
   // Ends the youngest of those that are not sealed, until `bytes` are free. Their clients are told
   // when to begin again.
   void CutYoungest(uint64_t bytes);
@@ -121,6 +122,7 @@ class PendingUploads : public std::enable_shared_from_this<PendingUploads> {
   const uint64_t budget_bytes_;
   metrics::Recorder& recorder_;
   const Clock clock_;
+  const std::shared_ptr<UploadMemory> memory_;
   std::atomic<bool> admitting_ = true;
   std::mutex mutex_;  // Before an upload's own.
   uint64_t reserved_bytes_ = 0;

@@ -70,6 +70,7 @@ struct AggregatorServer::State {
                 Places(options.max_connections),
                 Places(kLeavingStreams),
                 options.stall_time,
+                options.room_time,
                 ChunkTime(options.least_upload_bytes_per_second)},
         memory(std::make_shared<MemoryGuard>(
             std::move(options.memory), recorder,

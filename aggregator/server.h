@@ -28,6 +28,7 @@ struct ServerOptions {
   size_t threads = 0;  // Of each of the two pools (executors.h); 0: one per core.
   uint64_t max_connections = 12'000;
   std::chrono::milliseconds stall_time = kStallTime;  // Of downloads.
+  std::chrono::milliseconds room_time = kRoomTime;    // For an upload to find room in memory.
   uint64_t least_upload_bytes_per_second = 4096;      // 0: uploads may take their time.
   Rate call_rate = kCallRate;                         // Of one connection.
   MemoryGuardOptions memory;

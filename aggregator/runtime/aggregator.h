@@ -90,7 +90,7 @@ class Aggregator : public std::enable_shared_from_this<Aggregator> {
     std::shared_ptr<SessionRuntime> session;
     std::shared_ptr<UploadGrant> grant;
   };
-  void OpenUpload(v1::UploadOpen open, PendingUploads::CutOff cut_off, Answer<OpenedUpload> answer);
+  void OpenUpload(v1::UploadOpen open, UploadListener listener, Answer<OpenedUpload> answer);
   void Download(v1::DownloadResultRequest request, Answer<PackedSum> answer);
 
   // ---- Operators ----

@@ -169,16 +169,16 @@ void Aggregator::Disconnected(ConnectionPtr connection) {
   Post([this, connection = std::move(connection)] { Unregister(connection); });
 }
 
-void Aggregator::OpenUpload(v1::UploadOpen open, PendingUploads::CutOff cut_off,
+void Aggregator::OpenUpload(v1::UploadOpen open, UploadListener listener,
                             Answer<OpenedUpload> answer) {
-  Post([this, open = std::move(open), cut_off = std::move(cut_off), answer = std::move(answer)] {
+  Post([this, open = std::move(open), listener = std::move(listener), answer = std::move(answer)] {
     if (absl::Status valid = v1::ValidateUploadOpen(open); !valid.ok()) {
       return answer(WithReason(std::move(valid), v1::REASON_MALFORMED));
     }
     const auto session = FindLiveSession(open.session_id());
     if (!session.ok()) return answer(session.status());
     (*session)->OpenUpload(
-        open, cut_off, [session = *session, answer](absl::StatusOr<UploadGrant> grant) {
+        open, listener, [session = *session, answer](absl::StatusOr<UploadGrant> grant) {
           if (!grant.ok()) return answer(grant.status());
           answer(OpenedUpload{session, std::make_shared<UploadGrant>(*std::move(grant))});
         });

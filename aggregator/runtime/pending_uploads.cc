@@ -36,9 +36,10 @@ struct PendingUploads::Upload {
       : total_bytes(total_bytes), number(number), last_advance(now) {}
 
   const uint64_t total_bytes;
-  const uint64_t number;  // Greater for those that began later.
+  const uint64_t number;  // Greater for those that came later.
   std::mutex mutex;
   // All below: under the mutex.
+  bool admitted = false;
   UploadMemory::Buffer bytes;  // Empty until the first of them comes.
   crypto::Sha256Hasher hasher;
   std::chrono::steady_clock::time_point last_advance;
@@ -46,8 +47,8 @@ struct PendingUploads::Upload {
   uint64_t writer = 0;  // The newest one's number.
   bool has_writer = false;
   bool sealed = false;
-  absl::Status ended;  // Not OK once it was discarded or evicted.
-  CutOff cut_off;      // The newest writer's.
+  absl::Status ended;       // Not OK once it was discarded or evicted.
+  UploadListener listener;  // The newest writer's.
 
   // Under the mutex. A new connection alone is no advance, nor is a trickle.
   void NoteBytes(std::chrono::steady_clock::time_point now) {
@@ -58,28 +59,36 @@ struct PendingUploads::Upload {
 
   // Under the mutex. What to call to end the writer with `why`.
   void CutOffWriter(const absl::Status& why, std::vector<std::function<void()>>& calls) {
-    if (!cut_off) return;
-    calls.push_back([call = std::move(cut_off), why] { call(why); });
-    cut_off = nullptr;
+    const UploadListener told = std::exchange(listener, {});
+    if (told.cut_off) calls.push_back([call = told.cut_off, why] { call(why); });
   }
 };
 
 class PendingUploads::Writer : public UploadWriter {
  public:
-  Writer(const PendingUploads& uploads, std::shared_ptr<Upload> upload, uint64_t number)
-      : upload_(std::move(upload)),
+  Writer(std::shared_ptr<PendingUploads> uploads, UploadKey key, std::shared_ptr<Upload> upload,
+         uint64_t number)
+      : uploads_(std::move(uploads)),
+        key_(std::move(key)),
+        upload_(std::move(upload)),
         number_(number),
-        offset_(upload_->bytes.size()),
-        memory_(uploads.memory_),
-        clock_(uploads.clock_) {}
+        offset_(upload_->bytes.size()) {}
 
   ~Writer() override {
-    const std::lock_guard<std::mutex> lock(upload_->mutex);
-    if (upload_->writer != number_) return;
-    upload_->has_writer = false;
-    upload_->cut_off = nullptr;
+    {
+      const std::lock_guard<std::mutex> lock(upload_->mutex);
+      if (upload_->writer != number_) return;
+      upload_->has_writer = false;
+      upload_->listener = {};
+      if (upload_->admitted) return;
+    }
+    uploads_->LeaveLine(key_, upload_->number);
   }
 
+  bool admitted() const override {
+    const std::lock_guard<std::mutex> lock(upload_->mutex);
+    return upload_->admitted;
+  }
   uint64_t offset() const override { return offset_; }
 
   absl::Status Append(uint64_t offset, absl::Span<const absl::string_view> payload) override {
@@ -87,6 +96,7 @@ class PendingUploads::Writer : public UploadWriter {
     for (const absl::string_view piece : payload) bytes += piece.size();
     const std::lock_guard<std::mutex> lock(upload_->mutex);
     if (absl::Status alive = Alive(); !alive.ok()) return alive;
+    if (!upload_->admitted) return BadUpload("upload.data: came before the upload has its room");
     if (offset != offset_) {
       return BadUpload(absl::StrCat("upload.data.offset: the next byte is ", offset_,
                                     ", the chunk begins at ", offset));
@@ -96,13 +106,13 @@ class PendingUploads::Writer : public UploadWriter {
                                     upload_->total_bytes, ", the chunk at ", offset_ + bytes));
     }
     if (upload_->bytes.capacity() < upload_->total_bytes) {
-      upload_->bytes = memory_->Allocate(upload_->total_bytes);
+      upload_->bytes = uploads_->memory_->Allocate(upload_->total_bytes);
     }
     for (const absl::string_view piece : payload) {
       upload_->bytes.Append(piece);
       upload_->hasher.Update(crypto::AsBytes(piece));
     }
-    upload_->NoteBytes(clock_());
+    upload_->NoteBytes(uploads_->clock_());
     offset_ += bytes;
     return absl::OkStatus();
   }
@@ -115,7 +125,7 @@ class PendingUploads::Writer : public UploadWriter {
                                     upload_->total_bytes, " bytes"));
     }
     upload_->sealed = true;
-    upload_->cut_off = nullptr;  // From here on it waits for its receipt.
+    upload_->listener = {};  // From here on it waits for its receipt.
     return upload_->hasher.Finish();
   }
 
@@ -126,11 +136,11 @@ class PendingUploads::Writer : public UploadWriter {
     return absl::OkStatus();
   }
 
+  const std::shared_ptr<PendingUploads> uploads_;
+  const UploadKey key_;
   const std::shared_ptr<Upload> upload_;
   const uint64_t number_;
   uint64_t offset_;
-  const std::shared_ptr<UploadMemory> memory_;
-  const Clock clock_;
 };
 
 PendingUploads::PendingUploads(uint64_t budget_bytes, metrics::Recorder& recorder, Clock clock)
@@ -143,7 +153,7 @@ PendingUploads::PendingUploads(uint64_t budget_bytes, metrics::Recorder& recorde
 
 absl::StatusOr<std::unique_ptr<UploadWriter>> PendingUploads::Open(const UploadKey& key,
                                                                    uint64_t total_bytes,
-                                                                   CutOff cut_off) {
+                                                                   UploadListener listener) {
   Calls calls;
   std::unique_ptr<UploadWriter> writer;
   {
@@ -153,42 +163,65 @@ absl::StatusOr<std::unique_ptr<UploadWriter>> PendingUploads::Open(const UploadK
       Erase(found, TakenOver(), calls);
       found = uploads_.end();
     }
-    if (found == uploads_.end() && admitting_ && MakeRoom(total_bytes, calls)) {
+    if (found == uploads_.end() && admitting_ && total_bytes <= budget_bytes_) {
       found =
           uploads_.emplace(key, std::make_shared<Upload>(total_bytes, ++begun_, clock_())).first;
+      line_.emplace(begun_, key);
     }
     if (found != uploads_.end()) {
       const std::shared_ptr<Upload>& upload = found->second;
       const std::lock_guard<std::mutex> upload_lock(upload->mutex);
       upload->CutOffWriter(TakenOver(), calls);
-      upload->cut_off = std::move(cut_off);
+      upload->listener = std::move(listener);
       upload->has_writer = true;
-      writer = std::make_unique<Writer>(*this, upload, ++upload->writer);
+      writer = std::make_unique<Writer>(shared_from_this(), key, upload, ++upload->writer);
     }
+    AdmitNext(calls);
   }
   for (const auto& call : calls) call();
   if (writer != nullptr) return writer;
   recorder_.OverloadRejection(metrics::Overload::kMemory);
-  return NoRoomFor(total_bytes);
+  return WhyRefused(total_bytes);
+}
+
+absl::Status PendingUploads::NoRoom() {
+  return Overloaded("all memory for uploads is taken (limits.pending_upload_bytes); try again");
 }
 
 void PendingUploads::SetAdmitting(bool admitting) {
   admitting_ = admitting;
-  if (!admitting) memory_->Trim();
+  if (!admitting) return memory_->Trim();
+  Calls calls;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    AdmitNext(calls);
+  }
+  for (const auto& call : calls) call();
 }
 
-absl::Status PendingUploads::NoRoomFor(uint64_t bytes) const {
-  if (!admitting_) {
+absl::Status PendingUploads::WhyRefused(uint64_t bytes) const {
+  if (bytes <= budget_bytes_) {
     return Overloaded("the aggregator is short of memory; try again shortly", kRetryUnderPressure);
   }
-  return Overloaded(absl::StrCat("no room for an upload of ", bytes, " bytes: ", budget_bytes_,
-                                 " bytes are set aside for all uploads that are "
-                                 "under way; try again shortly"));
+  return Overloaded(absl::StrCat("an upload of ", bytes, " bytes is more than the ", budget_bytes_,
+                                 " that are set aside for all uploads that are under way"));
+}
+
+// Under mutex_. In the order in which they came, so that a large one is not passed by for ever.
+void PendingUploads::AdmitNext(Calls& calls) {
+  while (admitting_ && !line_.empty()) {
+    Upload& upload = *uploads_.at(line_.begin()->second);
+    if (!MakeRoom(upload.total_bytes, calls)) return;
+    line_.erase(line_.begin());
+    const std::lock_guard<std::mutex> lock(upload.mutex);
+    upload.admitted = true;
+    upload.last_advance = clock_();
+    if (upload.listener.admitted) calls.push_back(upload.listener.admitted);
+  }
 }
 
 // Under mutex_. Reserves `bytes`, at the cost of uploads that nobody is sending.
 bool PendingUploads::MakeRoom(uint64_t bytes, Calls& calls) {
-  if (bytes > budget_bytes_) return false;
   while (bytes > budget_bytes_ - reserved_bytes_) {
     const UploadMap::iterator victim = FindVictim();
     if (victim == uploads_.end()) return false;
@@ -208,7 +241,9 @@ PendingUploads::UploadMap::iterator PendingUploads::FindVictim() {
   for (auto at = uploads_.begin(); at != uploads_.end(); ++at) {
     const std::lock_guard<std::mutex> lock(at->second->mutex);
     const Upload& upload = *at->second;
-    if (upload.sealed || (upload.has_writer && upload.last_advance > stalled_before)) continue;
+    if (!upload.admitted || upload.sealed ||
+        (upload.has_writer && upload.last_advance > stalled_before))
+      continue;
     if (victim == uploads_.end() || upload.last_advance < oldest) {
       victim = at;
       oldest = upload.last_advance;
@@ -222,7 +257,7 @@ PendingUploads::UploadMap::iterator PendingUploads::FindYoungest() {
   auto youngest = uploads_.end();
   for (auto at = uploads_.begin(); at != uploads_.end(); ++at) {
     const std::lock_guard<std::mutex> lock(at->second->mutex);
-    if (at->second->sealed) continue;
+    if (!at->second->admitted || at->second->sealed) continue;
     if (youngest == uploads_.end() || at->second->number > youngest->second->number) youngest = at;
   }
   return youngest;
@@ -259,17 +294,43 @@ PendingUploads::UploadMap::iterator PendingUploads::Erase(UploadMap::iterator at
     upload.ended = why;
     upload.bytes = UploadMemory::Buffer();
     upload.CutOffWriter(why, calls);
+    upload.admitted ? Release(upload.total_bytes) : (void)line_.erase(upload.number);
   }
-  const uint64_t bytes = upload.total_bytes;
-  reserved_bytes_ -= bytes;
-  recorder_.BufferBytes(metrics::Pool::kPendingUploads, -static_cast<int64_t>(bytes));
   return uploads_.erase(at);
 }
 
-void PendingUploads::GiveBack(uint64_t bytes) {
-  const std::lock_guard<std::mutex> lock(mutex_);
+// Under mutex_.
+void PendingUploads::Release(uint64_t bytes) {
   reserved_bytes_ -= bytes;
   recorder_.BufferBytes(metrics::Pool::kPendingUploads, -static_cast<int64_t>(bytes));
+}
+
+void PendingUploads::GiveBack(uint64_t bytes) {
+  Calls calls;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    Release(bytes);
+    AdmitNext(calls);
+  }
+  for (const auto& call : calls) call();
+}
+
+// Unless it was admitted, or has a newer writer, meanwhile.
+void PendingUploads::LeaveLine(const UploadKey& key, uint64_t number) {
+  Calls calls;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    const auto found = uploads_.find(key);
+    if (found == uploads_.end() || found->second->number != number) return;
+    if (line_.count(number) == 0) return;
+    {
+      const std::lock_guard<std::mutex> upload_lock(found->second->mutex);
+      if (found->second->has_writer) return;
+    }
+    Erase(found, absl::CancelledError("the client has gone"), calls);
+    AdmitNext(calls);
+  }
+  for (const auto& call : calls) call();
 }
 
 std::unique_ptr<TakenUpload> PendingUploads::Take(const UploadKey& key) {
@@ -296,6 +357,7 @@ void PendingUploads::Discard(const UploadKey& key, const absl::Status& why) {
     const std::lock_guard<std::mutex> lock(mutex_);
     if (const auto found = uploads_.find(key); found != uploads_.end()) {
       Erase(found, why, calls);
+      AdmitNext(calls);
     }
   }
   for (const auto& call : calls) call();
@@ -309,6 +371,7 @@ void PendingUploads::DiscardSession(const std::string& session_id, const absl::S
     for (auto at = uploads_.begin(); at != uploads_.end();) {
       at = at->first.session_id == session_id ? Erase(at, why, calls) : std::next(at);
     }
+    AdmitNext(calls);
     idle = reserved_bytes_ == 0;
   }
   for (const auto& call : calls) call();

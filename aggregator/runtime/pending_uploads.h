@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // The bytes of inputs that have not been folded yet, over all sessions, within one budget. An
-// upload reserves all of its bytes when it opens, so that whoever was let in can finish; a client
-// that finds no room tries again. Uploads survive their connections: the next one goes on where
+// upload reserves all of its bytes before it begins, so that whoever was let in can finish; where
+// there is no room it waits in line. Uploads survive their connections: the next one goes on where
 // the bytes end, unless the room was needed meanwhile.
 #ifndef VEILSUM_AGGREGATOR_RUNTIME_PENDING_UPLOADS_H_
 #define VEILSUM_AGGREGATOR_RUNTIME_PENDING_UPLOADS_H_
@@ -37,15 +37,27 @@ struct UploadKey {
   friend auto operator<=>(const UploadKey&, const UploadKey&) = default;
 };
 
+// What happens to an upload while its writer is not asked. From any thread, no lock held.
+struct UploadListener {
+  // At most once: a newer writer, a discard or the need for room ended this one before it was
+  // sealed.
+  std::function<void(absl::Status)> cut_off;
+  // It has its room now, perhaps since it was opened.
+  std::function<void()> admitted;
+};
+
 // What one upload RPC writes through. The newest writer of an upload is the one that counts.
 class UploadWriter {
  public:
-  virtual ~UploadWriter() = default;  // The bytes stay for the next writer.
+  // The bytes stay for the next writer; a place in the line does not.
+  virtual ~UploadWriter() = default;
 
+  // Has the upload its room? Before that it takes no bytes.
+  virtual bool admitted() const = 0;
   // Bytes that are there already.
   virtual uint64_t offset() const = 0;
-  // All pieces of `payload`, in order, or none. INVALID_ARGUMENT (BAD_UPLOAD): not at offset(), or
-  // beyond the end. Otherwise the status with which the writer was cut off.
+  // All pieces of `payload`, in order, or none. INVALID_ARGUMENT (BAD_UPLOAD): not admitted, not at
+  // offset(), or beyond the end. Otherwise the status with which the writer was cut off.
   virtual absl::Status Append(uint64_t offset, absl::Span<const absl::string_view> payload) = 0;
   absl::Status Append(uint64_t offset, absl::string_view payload) {
     return Append(offset, absl::MakeConstSpan(&payload, 1));
@@ -77,24 +89,26 @@ class TakenUpload {
 class PendingUploads : public std::enable_shared_from_this<PendingUploads> {
  public:
   using Clock = std::function<std::chrono::steady_clock::time_point()>;
-  using CutOff = std::function<void(absl::Status)>;
 
   PendingUploads(uint64_t budget_bytes, metrics::Recorder& recorder,
                  Clock clock = std::chrono::steady_clock::now);
 
   uint64_t budget_bytes() const { return budget_bytes_; }
 
-  // Begins an upload or goes on with one. `cut_off` is called at most once, from any thread, when
-  // a newer writer, a discard or the need for room ends this one before it is sealed.
-  // RESOURCE_EXHAUSTED (OVERLOADED) with a retry delay when there is no room.
+  // Begins an upload or goes on with one. It is admitted when there is room for it and for those
+  // that came before it. RESOURCE_EXHAUSTED (OVERLOADED) with a retry delay when memory is short,
+  // or never holds as much.
   absl::StatusOr<std::unique_ptr<UploadWriter>> Open(const UploadKey& key, uint64_t total_bytes,
-                                                     CutOff cut_off);
+                                                     UploadListener listener);
+
+  // What those are told who have waited in line for too long.
+  static absl::Status NoRoom();
 
   // The sealed upload; null if there is none.
   std::unique_ptr<TakenUpload> Take(const UploadKey& key);
 
-  // While it does not admit, uploads that have not begun are refused as when there is no room, and
-  // those that have go on.
+  // While it does not admit, new uploads are refused, those that wait in line go on waiting, and
+  // those that have begun go on.
   void SetAdmitting(bool admitting);
   // Ends the youngest of those that are not sealed, until `bytes` are free. Their clients are told
   // when to begin again.
@@ -112,12 +126,15 @@ class PendingUploads : public std::enable_shared_from_this<PendingUploads> {
   // Made once no lock is held.
   using Calls = std::vector<std::function<void()>>;
 
+  void AdmitNext(Calls& calls);
   bool MakeRoom(uint64_t bytes, Calls& calls);
   UploadMap::iterator FindVictim();
   UploadMap::iterator FindYoungest();
-  absl::Status NoRoomFor(uint64_t bytes) const;
+  absl::Status WhyRefused(uint64_t bytes) const;
   UploadMap::iterator Erase(UploadMap::iterator at, const absl::Status& why, Calls& calls);
+  void Release(uint64_t bytes);
   void GiveBack(uint64_t bytes);
+  void LeaveLine(const UploadKey& key, uint64_t number);
 
   const uint64_t budget_bytes_;
   metrics::Recorder& recorder_;
@@ -128,6 +145,7 @@ class PendingUploads : public std::enable_shared_from_this<PendingUploads> {
   uint64_t reserved_bytes_ = 0;
   uint64_t begun_ = 0;  // Uploads so far.
   UploadMap uploads_;
+  std::map<uint64_t, UploadKey> line_;  // Those that wait for room, by number.
 };
 
 }  // namespace veilsum::aggregator

@@ -31,8 +31,8 @@ class PendingUploadsTest : public ::testing::Test {
     const std::string hex(64, client);
     return {std::move(session), *crypto::IdentityPublicKey::FromHex(hex)};
   }
-  PendingUploads::CutOff Into(absl::Status& status) {
-    return [&status](absl::Status why) { status = std::move(why); };
+  UploadListener Into(absl::Status& status) {
+    return {[&status](absl::Status why) { status = std::move(why); }, nullptr};
   }
 
   CountingRecorder recorder_;
@@ -92,28 +92,71 @@ TEST_F(PendingUploadsTest, AnUploadSurvivesItsConnectionUnlessTheRoomIsNeeded) {
   EXPECT_EQ(writer->offset(), 3u);
   writer.reset();
 
-  auto other = uploads_->Open(Key('3'), 6, Into(second_end_));
-  ASSERT_TRUE(other.ok()) << other.status();
+  auto other = *uploads_->Open(Key('3'), 6, Into(second_end_));
+  EXPECT_TRUE(other->admitted());
   EXPECT_EQ(recorder_.bytes, 6);
-  other->reset();
+  other.reset();
   writer = *uploads_->Open(Key('2'), 6, Into(first_end_));
   EXPECT_EQ(writer->offset(), 0u);
 }
 
-TEST_F(PendingUploadsTest, ALivelyUploadKeepsItsRoomAndTheOtherIsToldWhenToTryAgain) {
+TEST_F(PendingUploadsTest, ALivelyUploadKeepsItsRoomAndTheNextOneWaits) {
   auto writer = *uploads_->Open(Key('2'), 6, Into(first_end_));
-  const auto refused = uploads_->Open(Key('3'), 6, Into(second_end_));
-  EXPECT_EQ(ReasonOf(refused.status()), v1::REASON_OVERLOADED);
-  EXPECT_GT(RetryAfterOf(refused.status()), absl::ZeroDuration());
-  EXPECT_EQ(recorder_.rejections, 1);
+  EXPECT_TRUE(writer->admitted());
+  int admitted = 0;
+  auto waiting = *uploads_->Open(Key('3'), 6, {nullptr, [&] { ++admitted; }});
+  EXPECT_FALSE(waiting->admitted());
+  EXPECT_EQ(ReasonOf(waiting->Append(0, "a")), v1::REASON_BAD_UPLOAD);
+  EXPECT_EQ(recorder_.bytes, 6);
   EXPECT_TRUE(writer->Append(0, "abcdef").ok());
+  EXPECT_TRUE(writer->Seal().ok());
+  auto taken = uploads_->Take(Key('2'));
+  EXPECT_EQ(admitted, 0);
+  taken.reset();
+  EXPECT_EQ(admitted, 1);
+  EXPECT_TRUE(waiting->admitted());
+  EXPECT_EQ(recorder_.bytes, 6);
+  EXPECT_TRUE(waiting->Append(0, "abcdef").ok());
+  EXPECT_EQ(recorder_.rejections, 0);
+}
+
+TEST_F(PendingUploadsTest, TheLineIsKeptByThoseWhoStandInIt) {
+  auto first = *uploads_->Open(Key('2'), 9, Into(first_end_));
+  auto large = *uploads_->Open(Key('3'), 8, Into(second_end_));
+  auto small = *uploads_->Open(Key('4'), 1, Into(second_end_));
+  EXPECT_FALSE(small->admitted());  // It would fit; the large one was there before it.
+  auto again = *uploads_->Open(Key('3'), 8, Into(first_end_));
+  EXPECT_EQ(second_end_.code(), absl::StatusCode::kAborted);
+  large.reset();  // The newer one keeps its place.
+  EXPECT_FALSE(small->admitted());
+  again.reset();
+  EXPECT_TRUE(small->admitted());
+  EXPECT_EQ(recorder_.bytes, 10);
+  uploads_->Discard(Key('2'), absl::AbortedError("no"));
+  EXPECT_EQ(recorder_.bytes, 1);
+}
+
+TEST_F(PendingUploadsTest, TheEndOfASessionEmptiesItsPartOfTheLine) {
+  auto first = *uploads_->Open(Key('2', "other"), 10, Into(first_end_));
+  auto waiting = *uploads_->Open(Key('2'), 10, Into(second_end_));
+  auto last = *uploads_->Open(Key('3', "other"), 10, Into(first_end_));
+  uploads_->DiscardSession(
+      "session", MakeError(absl::StatusCode::kFailedPrecondition, v1::REASON_LATE, "over"));
+  EXPECT_EQ(ReasonOf(second_end_), v1::REASON_LATE);
+  EXPECT_FALSE(last->admitted());
+  uploads_->DiscardSession(
+      "other", MakeError(absl::StatusCode::kFailedPrecondition, v1::REASON_LATE, "over"));
+  EXPECT_EQ(recorder_.bytes, 0);
+  waiting.reset();
+  last.reset();
+  EXPECT_TRUE((*uploads_->Open(Key('2'), 10, Into(first_end_)))->admitted());
 }
 
 TEST_F(PendingUploadsTest, AStalledUploadGivesWay) {
   auto writer = *uploads_->Open(Key('2'), 6, Into(first_end_));
   now_ += std::chrono::seconds(11);
-  const auto other = uploads_->Open(Key('3'), 6, Into(second_end_));
-  ASSERT_TRUE(other.ok()) << other.status();
+  const auto other = *uploads_->Open(Key('3'), 6, Into(second_end_));
+  EXPECT_TRUE(other->admitted());
   EXPECT_EQ(ReasonOf(first_end_), v1::REASON_OVERLOADED);
   EXPECT_EQ(ReasonOf(writer->Append(0, "a")), v1::REASON_OVERLOADED);
 }
@@ -124,7 +167,7 @@ TEST_F(PendingUploadsTest, RoomIsNotHeldByComingBackWithoutBytes) {
   now_ += std::chrono::seconds(6);
   writer = *uploads_->Open(Key('2'), 6, Into(first_end_));
   now_ += std::chrono::seconds(6);
-  EXPECT_TRUE(uploads_->Open(Key('3'), 6, Into(second_end_)).ok());
+  EXPECT_TRUE((*uploads_->Open(Key('3'), 6, Into(second_end_)))->admitted());
 }
 
 TEST_F(PendingUploadsTest, RoomIsNotHeldByATrickle) {
@@ -138,10 +181,10 @@ TEST_F(PendingUploadsTest, RoomIsNotHeldByATrickle) {
   // As fast as it has to be: it may finish.
   ASSERT_TRUE(send(0, 30).ok());
   ASSERT_TRUE(send(30, 30).ok());
-  EXPECT_FALSE(open('3').ok());
+  EXPECT_FALSE((*open('3'))->admitted());
   ASSERT_TRUE(send(60, 1).ok());
   ASSERT_TRUE(send(61, 1).ok());
-  EXPECT_TRUE(open('3').ok());
+  EXPECT_TRUE((*open('3'))->admitted());
   EXPECT_EQ(ReasonOf(send(62, 1)), v1::REASON_OVERLOADED);
 }
 
@@ -151,7 +194,7 @@ TEST_F(PendingUploadsTest, ASealedUploadNeverGivesWay) {
   ASSERT_TRUE(writer->Seal().ok());
   writer.reset();
   now_ += std::chrono::hours(1);
-  EXPECT_FALSE(uploads_->Open(Key('3'), 6, Into(second_end_)).ok());
+  EXPECT_FALSE((*uploads_->Open(Key('3'), 6, Into(second_end_)))->admitted());
   EXPECT_NE(uploads_->Take(Key('2')), nullptr);
   EXPECT_EQ(recorder_.bytes, 0);
 }
@@ -182,7 +225,27 @@ TEST_F(PendingUploadsTest, WhereMemoryIsShortWhatHasBegunGoesOn) {
   EXPECT_TRUE(writer->Append(2, "c").ok());
   EXPECT_TRUE(writer->Seal().ok());
   uploads_->SetAdmitting(true);
-  EXPECT_TRUE(uploads_->Open(Key('3'), 3, Into(second_end_)).ok());
+  EXPECT_TRUE((*uploads_->Open(Key('3'), 3, Into(second_end_)))->admitted());
+}
+
+TEST_F(PendingUploadsTest, TheLineMovesOnWhenThereIsMemoryAgain) {
+  auto writer = *uploads_->Open(Key('2'), 6, Into(first_end_));
+  auto waiting = *uploads_->Open(Key('3'), 6, Into(second_end_));
+  uploads_->SetAdmitting(false);
+  uploads_->Discard(Key('2'), absl::AbortedError("no"));
+  EXPECT_FALSE(waiting->admitted());
+  uploads_->SetAdmitting(true);
+  EXPECT_TRUE(waiting->admitted());
+}
+
+TEST_F(PendingUploadsTest, WhatTakesNoMemoryYetDoesNotGiveWay) {
+  auto writer = *uploads_->Open(Key('2'), 6, Into(first_end_));
+  auto waiting = *uploads_->Open(Key('3'), 6, Into(second_end_));
+  ASSERT_TRUE(writer->Append(0, "ab").ok());
+  uploads_->SetAdmitting(false);
+  uploads_->CutYoungest(1);
+  EXPECT_EQ(ReasonOf(first_end_), v1::REASON_OVERLOADED);
+  EXPECT_TRUE(second_end_.ok());
 }
 
 TEST_F(PendingUploadsTest, TheYoungestGiveWayUntilThereIsRoomAndSealedOnesDoNot) {

@@ -17,8 +17,8 @@ namespace veilsum::aggregator {
 namespace {
 
 // Progress is told at most this often, and less often where many listen.
-constexpr std::chrono::milliseconds kProgressInterval{250};
-constexpr size_t kProgressMessagesPerSecond = 2'000;
+constexpr std::chrono::milliseconds kProgressInterval{1'000};
+constexpr size_t kProgressMessagesPerSecond = 200;
 
 // Of a session, one by one; then only their number, once a phase.
 constexpr uint64_t kLoggedRefusals = 20;

@@ -105,9 +105,8 @@ class SessionRuntime : public std::enable_shared_from_this<SessionRuntime> {
   // The connection is gone; the seat stays.
   void Detach(const IdentityPublicKey& identity, ConnectionPtr connection);
 
-  // The message passed v1::ValidateUploadOpen. `cut_off` as PendingUploads::Open.
-  void OpenUpload(v1::UploadOpen open, PendingUploads::CutOff cut_off,
-                  UploadAnswers::Opened answer);
+  // The message passed v1::ValidateUploadOpen. `listener` as PendingUploads::Open.
+  void OpenUpload(v1::UploadOpen open, UploadListener listener, UploadAnswers::Opened answer);
   // After UploadWriter::Seal gave `digest`.
   void CloseUpload(const IdentityPublicKey& identity, const Digest& digest, v1::UploadClose close,
                    UploadAnswers::Completed answer);
@@ -188,7 +187,7 @@ class SessionRuntime : public std::enable_shared_from_this<SessionRuntime> {
   void TellEnd();
 
   absl::StatusOr<UploadGrant> GrantFor(const Reply& reply, uint64_t total_bytes,
-                                       const PendingUploads::CutOff& cut_off);
+                                       const UploadListener& listener);
   v1::UploadReceipt ReceiptOf(const Reply& reply) const;
 
   std::optional<Event> EventFor(const IdentityPublicKey& identity, v1::ClientMessage& message);

@@ -29,9 +29,9 @@ v1::UploadReceipt SessionRuntime::ReceiptOf(const Reply& reply) const {
   return receipt;
 }
 
-void SessionRuntime::OpenUpload(v1::UploadOpen open, PendingUploads::CutOff cut_off,
+void SessionRuntime::OpenUpload(v1::UploadOpen open, UploadListener listener,
                                 UploadAnswers::Opened answer) {
-  Post([this, open = std::move(open), cut_off = std::move(cut_off), answer = std::move(answer)] {
+  Post([this, open = std::move(open), listener = std::move(listener), answer = std::move(answer)] {
     const auto identity = IdentityPublicKey::Parse(crypto::AsBytes(open.identity()));
     if (!identity.ok()) {
       return answer(StatusFor(v1::REASON_MALFORMED,
@@ -47,9 +47,9 @@ void SessionRuntime::OpenUpload(v1::UploadOpen open, PendingUploads::CutOff cut_
                     "try again shortly"),
           absl::Seconds(2)));
     }
-    const auto answered = [this, total_bytes = open.total_bytes(), cut_off,
+    const auto answered = [this, total_bytes = open.total_bytes(), listener,
                            answer](const Reply& reply) {
-      answer(GrantFor(reply, total_bytes, cut_off));
+      answer(GrantFor(reply, total_bytes, listener));
     };
     uploads_.AwaitOpened(*identity, {answered, answer});
     Step(UploadOpened{*identity, open});
@@ -57,14 +57,14 @@ void SessionRuntime::OpenUpload(v1::UploadOpen open, PendingUploads::CutOff cut_
 }
 
 absl::StatusOr<UploadGrant> SessionRuntime::GrantFor(const Reply& reply, uint64_t total_bytes,
-                                                     const PendingUploads::CutOff& cut_off) {
+                                                     const UploadListener& listener) {
   if (absl::Status refused = StatusOf(reply); !refused.ok()) return refused;
   UploadGrant grant;
   if (reply.upload_digest.has_value()) {
     grant.receipt = ReceiptOf(reply);
     return grant;
   }
-  auto writer = services_.uploads->Open({session_id_, reply.to}, total_bytes, cut_off);
+  auto writer = services_.uploads->Open({session_id_, reply.to}, total_bytes, listener);
   if (!writer.ok()) return writer.status();
   grant.writer = *std::move(writer);
   return grant;

@@ -162,11 +162,9 @@ TEST_F(StandingStoreTest, MoreUploadsThanClientsAreAskedToComeBack) {
   };
   const auto answers = std::make_shared<Answers>();
   for (int i = 0; i < 100; ++i) {
-    aggregator_->OpenUpload(
-        open, [](const absl::Status&) {},
-        [answers](const auto& opened) {
-          if (answers->count++ == 0) answers->first.set_value(opened.status());
-        });
+    aggregator_->OpenUpload(open, {}, [answers](const auto& opened) {
+      if (answers->count++ == 0) answers->first.set_value(opened.status());
+    });
   }
   auto first = answers->first.get_future();
   ASSERT_EQ(first.wait_for(kPatience), std::future_status::ready) << "all of them wait";

@@ -53,8 +53,10 @@ void ParticipateStream::Begun() {
   v1::ServerMessage message;
   message.mutable_challenge()->set_nonce(nonce_);
   Write(ToByteBuffer(message));
-  EndAfter(kHandshakeTime, absl::DeadlineExceededError(absl::StrCat(
-                               "no hello within ", kHandshakeTime.count(), " seconds")));
+  EndAfter(kHandshakeTime, [] {
+    return absl::DeadlineExceededError(
+        absl::StrCat("no hello within ", kHandshakeTime.count(), " seconds"));
+  });
   ReadNext();
 }
 

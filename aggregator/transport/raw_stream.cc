@@ -127,7 +127,7 @@ void RawStream::End(const absl::Status& status, bool linger) {
   if (ending()) return;
   end_ = status;
   lingering_ = linger;
-  SetLate(kFlushTime, absl::OkStatus());
+  SetLate(kFlushTime, absl::OkStatus);
   Over();
   if (linger) ReadNext();
   MaybeFinish();
@@ -150,11 +150,11 @@ void RawStream::Abandon() {
   MaybeFinish();
 }
 
-void RawStream::EndAfter(std::chrono::milliseconds time, absl::Status status) {
-  if (!ending()) SetLate(time, std::move(status));
+void RawStream::EndAfter(std::chrono::milliseconds time, std::function<absl::Status()> why) {
+  if (!ending()) SetLate(time, std::move(why));
 }
 
-void RawStream::SetLate(std::chrono::milliseconds time, absl::Status why) {
+void RawStream::SetLate(std::chrono::milliseconds time, std::function<absl::Status()> why) {
   late_ = Late{std::chrono::steady_clock::now() + time, std::move(why)};
   if (!waiting_until_.has_value() || *waiting_until_ > late_->at) WaitUntil(late_->at);
 }
@@ -172,9 +172,9 @@ void RawStream::TimeIsUp(std::chrono::steady_clock::time_point time) {
   waiting_until_.reset();
   if (!late_.has_value() || finished_) return;
   if (late_->at > time) return WaitUntil(late_->at);
-  const absl::Status why = std::move(late_->why);
+  const std::function<absl::Status()> why = std::move(late_->why);
   late_.reset();
-  ending() ? Abandon() : End(why);
+  ending() ? Abandon() : End(why());
 }
 
 // The client does not take what it is sent: no use in being polite.

@@ -62,8 +62,8 @@ class RawStream : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuf
   void End(const absl::Status& status, bool linger = false);
   // A place for the time between the end and the last byte, which ends when others need it.
   void LeaveThrough(Places& places);
-  // Ends the stream with `status` unless it is called again, or Cancel, in time.
-  void EndAfter(std::chrono::milliseconds time, absl::Status status);
+  // Ends the stream with what `why` returns then, unless it is called again, or Cancel, in time.
+  void EndAfter(std::chrono::milliseconds time, std::function<absl::Status()> why);
   void CancelEndAfter() { late_.reset(); }
   bool ending() const { return end_.has_value(); }
   bool lingering() const { return lingering_; }
@@ -90,7 +90,7 @@ class RawStream : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuf
   // When the client is late, and what it is told then.
   struct Late {
     std::chrono::steady_clock::time_point at;
-    absl::Status why;
+    std::function<absl::Status()> why;
   };
 
   void Enqueue(Outgoing outgoing);
@@ -99,7 +99,7 @@ class RawStream : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuf
   void Broken();
   void Abandon();
   void MaybeFinish();
-  void SetLate(std::chrono::milliseconds time, absl::Status why);
+  void SetLate(std::chrono::milliseconds time, std::function<absl::Status()> why);
   void WaitUntil(std::chrono::steady_clock::time_point time);
   void TimeIsUp(std::chrono::steady_clock::time_point time);
 

@@ -99,9 +99,7 @@ TEST_F(SerialTest, WorkMayEndWhatHoldsIt) {
   auto holder = std::make_shared<Holder>();
   const std::weak_ptr<Holder> weak = holder;
   Serial& serial = holder->serial;
-  serial.Run([&holder, &serial] {
-    serial.Run([last = std::move(holder)] {});
-  });
+  serial.Run([&holder, &serial] { serial.Run([last = std::move(holder)] {}); });
   EXPECT_TRUE(weak.expired());
 }
 

@@ -338,6 +338,37 @@ TEST(ServerSessionTest, AFullUploadBudgetDelaysClientsAndLosesNone) {
   }
 }
 
+TEST(ServerSessionTest, WhoWaitsForRoomInVainIsToldAndComesBack) {
+  class Counter : public metrics::Recorder {
+   public:
+    void OverloadRejection(metrics::Overload which) override {
+      if (which == metrics::Overload::kMemory) ++refused;
+    }
+    std::atomic<int> refused = 0;
+  } counter;
+  TestServerOptions options;
+  options.tasks = {TestTask("task", 8)};
+  options.tasks[0].mutable_vector()->set_dimension(400'000);
+  options.pending_upload_bytes = 1'500'000;  // One upload of 400,001 · 26 bits.
+  options.room_time = std::chrono::milliseconds(1);
+  options.recorder = &counter;
+  TestServer server(options);
+  std::vector<std::unique_ptr<Client>> clients;
+  std::vector<std::future<absl::StatusOr<AggregateResult>>> results;
+  for (uint8_t i = 1; i <= 8; ++i) {
+    clients.push_back(MakeClient(server, i));
+    results.push_back(std::async(std::launch::async, [&client = *clients.back()] {
+      return client.Aggregate(std::vector<float>(400'000, 0.5f), {.timeout = absl::Seconds(60)});
+    }));
+  }
+  for (auto& pending : results) {
+    const auto result = pending.get();
+    ASSERT_TRUE(result.ok()) << result.status();
+    EXPECT_EQ(result->participants, 8u);
+  }
+  EXPECT_GT(counter.refused, 0);
+}
+
 TEST(ServerSessionTest, ADrainThatWaitsTooLongAbortsAndTellsWhy) {
   TestServer server;
   TestStream inside(server);

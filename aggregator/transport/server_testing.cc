@@ -87,6 +87,7 @@ TestServer::TestServer(const TestServerOptions& options) {
   server.aggregator.roster_version = options.roster_version;
   server.aggregator.enrolment = options.enrolment;
   server.stall_time = options.stall_time;
+  server.room_time = options.room_time;
   server.recorder = options.recorder;
   server.memory = options.memory;
   server.call_rate = options.call_rate;

@@ -34,6 +34,7 @@ struct TestServerOptions {
   uint64_t pending_upload_bytes = 1 << 20;
   uint64_t max_connections = 1000;
   std::chrono::milliseconds stall_time = kStallTime;
+  std::chrono::milliseconds room_time = kRoomTime;
   uint64_t roster_version = 0;
   Enrolment enrolment = nullptr;
   metrics::Recorder* recorder = nullptr;

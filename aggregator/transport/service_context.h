@@ -27,6 +27,9 @@ inline constexpr std::chrono::seconds kHandshakeTime{10};
 // go on from there.
 inline constexpr std::chrono::seconds kStallTime{60};
 
+// An upload that got no room in so long is refused; its client begins at the end of the line.
+inline constexpr std::chrono::seconds kRoomTime{30};
+
 // Streams that are over wait in these places until their client has taken the last word. Of each,
 // one message may be in memory.
 inline constexpr uint64_t kLeavingStreams = 1024;
@@ -60,6 +63,7 @@ struct ServiceContext {
   Places lingering;
   Places leaving;
   std::chrono::milliseconds stall_time = kStallTime;
+  std::chrono::milliseconds room_time = kRoomTime;
   // An upload brings limits::kChunkBytes, or what is missing, in this time; zero: there is no least
   // rate. By chunks, since gRPC passes on whole messages alone.
   std::chrono::milliseconds chunk_time{0};

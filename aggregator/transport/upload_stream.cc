@@ -45,8 +45,10 @@ void UploadStream::Begun() {
       self->RefuseForNow("no upload.open came, and the room was needed; try again shortly");
     });
   }));
-  EndAfter(kHandshakeTime, absl::DeadlineExceededError(absl::StrCat(
-                               "no upload.open within ", kHandshakeTime.count(), " seconds")));
+  EndAfter(kHandshakeTime, [] {
+    return absl::DeadlineExceededError(
+        absl::StrCat("no upload.open within ", kHandshakeTime.count(), " seconds"));
+  });
   ReadNext();
 }
 
@@ -89,10 +91,11 @@ void UploadStream::AwaitNextChunk() {
   bytes_in_time_ = 0;
   bytes_expected_ =
       std::min<uint64_t>(limits::kChunkBytes, total_bytes_ - upload_.grant->writer->offset());
-  EndAfter(
-      service_.chunk_time,
-      WithRetryAfter(StatusFor(v1::REASON_TOO_SLOW, "the upload stalled; go on from its last byte"),
-                     absl::Seconds(1)));
+  EndAfter(service_.chunk_time, [] {
+    return WithRetryAfter(
+        StatusFor(v1::REASON_TOO_SLOW, "the upload stalled; go on from its last byte"),
+        absl::Seconds(1));
+  });
 }
 
 void UploadStream::NoteBytes(uint64_t bytes) {
@@ -111,12 +114,17 @@ void UploadStream::Open(const v1::UploadOpen& open) {
   identity_ = *identity;
   total_bytes_ = open.total_bytes();
   const std::weak_ptr<UploadStream> weak = Self();
-  const auto cut_off = [weak](absl::Status why) {
+  UploadListener listener;
+  listener.cut_off = [weak](absl::Status why) {
     const auto self = weak.lock();
     if (self != nullptr) self->Post([self, why] { self->End(why); });
   };
+  listener.admitted = [weak] {
+    const auto self = weak.lock();
+    if (self != nullptr) self->Post([self] { self->ProceedOnceAdmitted(); });
+  };
   service_.aggregator->OpenUpload(
-      open, cut_off, [self = Self()](absl::StatusOr<Aggregator::OpenedUpload> opened) {
+      open, listener, [self = Self()](absl::StatusOr<Aggregator::OpenedUpload> opened) {
         self->Post([self, opened = std::move(opened)] { self->Opened(opened); });
       });
 }
@@ -132,6 +140,20 @@ void UploadStream::Opened(absl::StatusOr<Aggregator::OpenedUpload> opened) {
   }
   upload_ = *std::move(opened);
   if (upload_.grant->writer == nullptr) return Conclude(upload_.grant->receipt);
+  EndAfter(service_.room_time, [this] {
+    service_.recorder.OverloadRejection(metrics::Overload::kMemory);
+    return PendingUploads::NoRoom();
+  });
+  ProceedOnceAdmitted();
+}
+
+// Once.
+void UploadStream::ProceedOnceAdmitted() {
+  if (ending() || proceeding_ || upload_.grant == nullptr || !upload_.grant->writer->admitted()) {
+    return;
+  }
+  proceeding_ = true;
+  CancelEndAfter();
   v1::UploadReply reply;
   reply.mutable_proceed()->set_offset(upload_.grant->writer->offset());
   Write(ToByteBuffer(reply));

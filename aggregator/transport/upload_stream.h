@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The Veilsum Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// UploadMaskedInput: open, proceed, data in order, close, receipt.
+// UploadMaskedInput: open, proceed once there is room, data in order, close, receipt.
 #ifndef VEILSUM_AGGREGATOR_TRANSPORT_UPLOAD_STREAM_H_
 #define VEILSUM_AGGREGATOR_TRANSPORT_UPLOAD_STREAM_H_
 
@@ -33,6 +33,7 @@ class UploadStream final : public RawStream {
   void NoteBytes(uint64_t bytes);
   void Open(const v1::UploadOpen& open);
   void Opened(absl::StatusOr<Aggregator::OpenedUpload> opened);
+  void ProceedOnceAdmitted();
   void TakeData(uint64_t offset, absl::Span<const absl::string_view> payload, uint64_t bytes);
   void Close(const v1::UploadClose& close);
   void Conclude(const absl::StatusOr<v1::UploadReceipt>& receipt);
@@ -50,6 +51,7 @@ class UploadStream final : public RawStream {
   uint64_t bytes_ = 0;           // In this stream.
   uint64_t bytes_in_time_ = 0;   // Since AwaitNextChunk.
   uint64_t bytes_expected_ = 0;  // From then on, in time.
+  bool proceeding_ = false;      // The client was told to.
   bool closed_ = false;          // The client has sent its close; the receipt is due.
 };
 

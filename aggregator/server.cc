@@ -49,6 +49,15 @@ absl::StatusOr<std::vector<v1::Task>> CheckTasks(const AggregatorOptions& option
   return checked;
 }
 
+MemoryGuardOptions WithUploads(MemoryGuardOptions options,
+                               const std::shared_ptr<Aggregator>& aggregator) {
+  options.reclaim = [aggregator, reclaim = std::move(options.reclaim)] {
+    aggregator->TrimUploads();
+    reclaim();
+  };
+  return options;
+}
+
 }  // namespace
 
 // In the order in which they depend on each other: the last one goes first.
@@ -73,7 +82,7 @@ struct AggregatorServer::State {
                 options.room_time,
                 ChunkTime(options.least_upload_bytes_per_second)},
         memory(std::make_shared<MemoryGuard>(
-            std::move(options.memory), recorder,
+            WithUploads(std::move(options.memory), context.aggregator), recorder,
             [aggregator = context.aggregator](Pressure pressure, uint64_t excess_bytes) {
               aggregator->SetPressure(pressure, excess_bytes);
             })) {}

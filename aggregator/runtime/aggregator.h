@@ -113,6 +113,8 @@ class Aggregator : public std::enable_shared_from_this<Aggregator> {
   // How short memory is, and what uploads should free of it (memory_guard.h). Sessions that could
   // not begin do once it is not short any more.
   void SetPressure(Pressure pressure, uint64_t excess_bytes);
+  // What uploads have had and have no more goes back to the system.
+  void TrimUploads() { services_.uploads->Trim(); }
 
   // ---- The end ----
 

@@ -21,8 +21,7 @@ Aggregator::ConnectionEntry* Aggregator::Find(const ConnectionPtr& connection) {
 
 // The refusal, as a message and as the end of the stream.
 void Aggregator::Refuse(const ConnectionPtr& connection, const absl::Status& why) {
-  connection->Send(Encode(RefusedMessage(v1::Refused::SCOPE_MESSAGE, why)));
-  connection->Close(why);
+  connection->Dismiss(Encode(RefusedMessage(v1::Refused::SCOPE_MESSAGE, why)), why);
 }
 
 absl::Status Aggregator::Admit(const IdentityPublicKey& identity, const v1::Hello& hello) {
@@ -53,7 +52,7 @@ void Aggregator::Displace(const ConnectionPtr& connection) {
   const absl::Status why =
       StatusFor(v1::REASON_DISPLACED,
                 "a newer stream of this identity took over: is another client running with it?");
-  connection->Displace(Encode(RefusedMessage(v1::Refused::SCOPE_CLIENT, why)), why);
+  connection->Dismiss(Encode(RefusedMessage(v1::Refused::SCOPE_CLIENT, why)), why);
 }
 
 // False: there is a newer one. By when the streams were opened, not by whose hello came last: a

@@ -40,7 +40,7 @@ class FakeConnection : public ParticipantConnection {
     changed_.notify_all();
   }
 
-  void Displace(EncodedMessage last_word, absl::Status status) override {
+  void Dismiss(EncodedMessage last_word, absl::Status status) override {
     Send(std::move(last_word));
     Close(std::move(status));
   }

@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Where the aggregator's code runs. Two pools, so that the sums of one session do not hold up the
-// messages of another: control runs strands (one per session, one per stream), compute folds and
-// unmasks.
+// messages of another: control runs strands (one per session) and what they tell streams, compute
+// folds and unmasks.
 #ifndef VEILSUM_AGGREGATOR_RUNTIME_EXECUTORS_H_
 #define VEILSUM_AGGREGATOR_RUNTIME_EXECUTORS_H_
 

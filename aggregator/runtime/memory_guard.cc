@@ -71,6 +71,8 @@ uint64_t ExcessAt(uint64_t used, uint64_t limit) {
 
 void GiveBackLargeBlocks() { mallopt(M_MMAP_THRESHOLD, kLargeBlock); }
 
+void GiveBackFreeBlocks() { malloc_trim(0); }
+
 uint64_t ResidentBytes() {
   // proc(5): the size, then the resident set, in pages.
   std::ifstream in("/proc/self/statm");
@@ -134,7 +136,7 @@ void MemoryGuard::Measure() {
   const auto now = std::chrono::steady_clock::now();
   if (PressureAt(used, limit) != Pressure::kNone && now - reclaimed_ >= kReclaimInterval) {
     reclaimed_ = now;
-    options_.reclaim ? options_.reclaim() : static_cast<void>(malloc_trim(0));
+    options_.reclaim();
     used = options_.used();
   }
   const Pressure pressure = PressureAt(used, limit);

@@ -35,6 +35,8 @@ uint64_t ExcessAt(uint64_t used, uint64_t limit);
 // first of them, what inputs and sums have taken, and the resident set is what it happens to be.
 // Once, in main().
 void GiveBackLargeBlocks();
+// What was freed and glibc keeps. It walks the whole heap.
+void GiveBackFreeBlocks();
 
 // The process's resident set; 0 if the system does not say.
 uint64_t ResidentBytes();
@@ -44,8 +46,8 @@ uint64_t AvailableBytes();
 struct MemoryGuardOptions {
   uint64_t limit_bytes = 0;  // 0: none.
   std::function<uint64_t()> used = ResidentBytes;
-  // Gives back what the allocator keeps. Called before load is shed, now and then.
-  std::function<void()> reclaim;  // Null: glibc's.
+  // Gives back to the system what nobody uses. Called before load is shed, now and then.
+  std::function<void()> reclaim = GiveBackFreeBlocks;
   std::chrono::milliseconds interval{250};
 };
 

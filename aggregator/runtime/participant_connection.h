@@ -38,9 +38,9 @@ class ParticipantConnection {
   virtual void Send(EncodedMessage message) = 0;
   // After what was sent before. OK: the session is over and the client has been told how.
   virtual void Close(absl::Status status) = 0;
-  // Another connection of the same client has taken over: says the last word instead of what still
-  // waits to be sent, and closes.
-  virtual void Displace(EncodedMessage last_word, absl::Status status) = 0;
+  // Says the last word instead of what still waits to be sent, and closes, at one stroke: a client
+  // that goes as it hears the one gets the status of the other.
+  virtual void Dismiss(EncodedMessage last_word, absl::Status status) = 0;
   // Tells the newer of two connections: greater for the one that was opened later.
   virtual uint64_t number() const = 0;
 };

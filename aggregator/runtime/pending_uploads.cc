@@ -3,6 +3,9 @@
 
 #include "aggregator/runtime/pending_uploads.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "aggregator/runtime/names.h"
@@ -13,8 +16,9 @@
 namespace veilsum::aggregator {
 namespace {
 
-// An open upload that did not advance by this part of its bytes for this long may be cut off when
-// another needs its room. So nobody holds room for longer than the product of the two.
+// An upload that did not advance by this part of its bytes for this long, whether it has a
+// connection or not, may be cut off when another needs its room. So nobody holds room for longer
+// than the product of the two.
 constexpr uint64_t kAdvances = 32;
 constexpr std::chrono::seconds kStalled{10};
 constexpr absl::Duration kRetryAfter = absl::Milliseconds(500);
@@ -120,7 +124,7 @@ class PendingUploads::Writer : public UploadWriter {
   absl::StatusOr<crypto::Digest> Seal() override {
     const std::lock_guard<std::mutex> lock(upload_->mutex);
     if (absl::Status alive = Alive(); !alive.ok()) return alive;
-    if (offset_ != upload_->total_bytes) {
+    if (!upload_->admitted || offset_ != upload_->total_bytes) {
       return BadUpload(absl::StrCat("upload.close: came after ", offset_, " of ",
                                     upload_->total_bytes, " bytes"));
     }
@@ -207,7 +211,7 @@ absl::Status PendingUploads::WhyRefused(uint64_t bytes) const {
                                  " that are set aside for all uploads that are under way"));
 }
 
-// Under mutex_. In the order in which they came, so that a large one is not passed by for ever.
+// Under mutex_. In the order in which they came: a large one is not passed by as long as it waits.
 void PendingUploads::AdmitNext(Calls& calls) {
   while (admitting_ && !line_.empty()) {
     Upload& upload = *uploads_.at(line_.begin()->second);
@@ -216,40 +220,47 @@ void PendingUploads::AdmitNext(Calls& calls) {
     const std::lock_guard<std::mutex> lock(upload.mutex);
     upload.admitted = true;
     upload.last_advance = clock_();
+    no_stall_before_ = std::min(no_stall_before_, upload.last_advance + kStalled);
     if (upload.listener.admitted) calls.push_back(upload.listener.admitted);
   }
 }
 
 // Under mutex_. Reserves `bytes`, at the cost of uploads that nobody is sending.
 bool PendingUploads::MakeRoom(uint64_t bytes, Calls& calls) {
-  while (bytes > budget_bytes_ - reserved_bytes_) {
-    const UploadMap::iterator victim = FindVictim();
-    if (victim == uploads_.end()) return false;
-    Erase(victim, Overloaded("the room was needed for other uploads"), calls);
-  }
+  const uint64_t free = budget_bytes_ - reserved_bytes_;
+  if (bytes > free && !EvictStalled(bytes - free, calls)) return false;
   reserved_bytes_ += bytes;
   recorder_.BufferBytes(metrics::Pool::kPendingUploads, static_cast<int64_t>(bytes));
   return true;
 }
 
-// Under mutex_. The one that has not advanced for longest, of those without a writer or with a
-// stalled one.
-PendingUploads::UploadMap::iterator PendingUploads::FindVictim() {
-  const auto stalled_before = clock_() - kStalled;
-  auto victim = uploads_.end();
-  std::chrono::steady_clock::time_point oldest;
+// Under mutex_. Ends those that have not advanced for longest, until there are `bytes` more; none
+// of them where all have less than that.
+bool PendingUploads::EvictStalled(uint64_t bytes, Calls& calls) {
+  const auto now = clock_();
+  if (now < no_stall_before_) return false;
+  std::multimap<std::chrono::steady_clock::time_point, UploadMap::iterator> stalled;
+  uint64_t stalled_bytes = 0;
+  auto next_stall = std::chrono::steady_clock::time_point::max();
   for (auto at = uploads_.begin(); at != uploads_.end(); ++at) {
     const std::lock_guard<std::mutex> lock(at->second->mutex);
     const Upload& upload = *at->second;
-    if (!upload.admitted || upload.sealed ||
-        (upload.has_writer && upload.last_advance > stalled_before))
-      continue;
-    if (victim == uploads_.end() || upload.last_advance < oldest) {
-      victim = at;
-      oldest = upload.last_advance;
+    if (!upload.admitted || upload.sealed) continue;
+    if (upload.last_advance + kStalled > now) {
+      next_stall = std::min(next_stall, upload.last_advance + kStalled);
+    } else {
+      stalled.emplace(upload.last_advance, at);
+      stalled_bytes += upload.total_bytes;
     }
   }
-  return victim;
+  if (stalled.empty()) no_stall_before_ = next_stall;
+  if (stalled_bytes < bytes) return false;
+  uint64_t freed = 0;
+  for (auto victim = stalled.begin(); freed < bytes; ++victim) {
+    freed += victim->second->second->total_bytes;
+    Erase(victim->second, Overloaded("the room was needed for other uploads"), calls);
+  }
+  return true;
 }
 
 // Under mutex_. Of those that are not sealed.
@@ -283,6 +294,7 @@ void PendingUploads::CutYoungest(uint64_t bytes) {
     }
   }
   for (const auto& call : calls) call();
+  memory_->Trim();
 }
 
 // Under mutex_.
@@ -294,7 +306,8 @@ PendingUploads::UploadMap::iterator PendingUploads::Erase(UploadMap::iterator at
     upload.ended = why;
     upload.bytes = UploadMemory::Buffer();
     upload.CutOffWriter(why, calls);
-    upload.admitted ? Release(upload.total_bytes) : (void)line_.erase(upload.number);
+    if (upload.admitted) Release(upload.total_bytes);
+    line_.erase(upload.number);
   }
   return uploads_.erase(at);
 }
@@ -307,12 +320,15 @@ void PendingUploads::Release(uint64_t bytes) {
 
 void PendingUploads::GiveBack(uint64_t bytes) {
   Calls calls;
+  bool idle = false;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     Release(bytes);
     AdmitNext(calls);
+    idle = reserved_bytes_ == 0 && std::exchange(trim_when_idle_, false);
   }
   for (const auto& call : calls) call();
+  if (idle) memory_->Trim();
 }
 
 // Unless it was admitted, or has a newer writer, meanwhile.
@@ -327,8 +343,9 @@ void PendingUploads::LeaveLine(const UploadKey& key, uint64_t number) {
       const std::lock_guard<std::mutex> upload_lock(found->second->mutex);
       if (found->second->has_writer) return;
     }
+    const bool first = line_.begin()->first == number;
     Erase(found, absl::CancelledError("the client has gone"), calls);
-    AdmitNext(calls);
+    if (first) AdmitNext(calls);
   }
   for (const auto& call : calls) call();
 }
@@ -373,6 +390,7 @@ void PendingUploads::DiscardSession(const std::string& session_id, const absl::S
     }
     AdmitNext(calls);
     idle = reserved_bytes_ == 0;
+    trim_when_idle_ = !idle;
   }
   for (const auto& call : calls) call();
   if (idle) memory_->Trim();

@@ -108,11 +108,13 @@ class PendingUploads : public std::enable_shared_from_this<PendingUploads> {
   std::unique_ptr<TakenUpload> Take(const UploadKey& key);
 
   // While it does not admit, new uploads are refused, those that wait in line go on waiting, and
-  // those that have begun go on.
+  // those that have begun go on. Call it now and then: what has stalled gives way to the line then.
   void SetAdmitting(bool admitting);
   // Ends the youngest of those that are not sealed, until `bytes` are free. Their clients are told
   // when to begin again.
   void CutYoungest(uint64_t bytes);
+  // Memory that no upload has at present goes back to the system.
+  void Trim() { memory_->Trim(); }
 
   // Forgets the upload; its writer is cut off with `why`.
   void Discard(const UploadKey& key, const absl::Status& why);
@@ -128,7 +130,7 @@ class PendingUploads : public std::enable_shared_from_this<PendingUploads> {
 
   void AdmitNext(Calls& calls);
   bool MakeRoom(uint64_t bytes, Calls& calls);
-  UploadMap::iterator FindVictim();
+  bool EvictStalled(uint64_t bytes, Calls& calls);
   UploadMap::iterator FindYoungest();
   absl::Status WhyRefused(uint64_t bytes) const;
   UploadMap::iterator Erase(UploadMap::iterator at, const absl::Status& why, Calls& calls);
@@ -146,6 +148,9 @@ class PendingUploads : public std::enable_shared_from_this<PendingUploads> {
   uint64_t begun_ = 0;  // Uploads so far.
   UploadMap uploads_;
   std::map<uint64_t, UploadKey> line_;  // Those that wait for room, by number.
+  // Until then nothing can have stalled.
+  std::chrono::steady_clock::time_point no_stall_before_{};
+  bool trim_when_idle_ = false;
 };
 
 }  // namespace veilsum::aggregator

@@ -4,8 +4,11 @@
 #include "aggregator/runtime/pending_uploads.h"
 
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 
+#include <algorithm>
 #include <chrono>
+#include <iterator>
 #include <memory>
 #include <string>
 #include <vector>
@@ -93,8 +96,12 @@ TEST_F(PendingUploadsTest, AnUploadSurvivesItsConnectionUnlessTheRoomIsNeeded) {
   writer.reset();
 
   auto other = *uploads_->Open(Key('3'), 6, Into(second_end_));
+  EXPECT_FALSE(other->admitted());  // The first one's client may come back yet.
+  now_ += std::chrono::seconds(11);
+  uploads_->SetAdmitting(true);
   EXPECT_TRUE(other->admitted());
   EXPECT_EQ(recorder_.bytes, 6);
+  uploads_->Discard(Key('3'), absl::AbortedError("no"));
   other.reset();
   writer = *uploads_->Open(Key('2'), 6, Into(first_end_));
   EXPECT_EQ(writer->offset(), 0u);
@@ -137,19 +144,38 @@ TEST_F(PendingUploadsTest, TheLineIsKeptByThoseWhoStandInIt) {
 }
 
 TEST_F(PendingUploadsTest, TheEndOfASessionEmptiesItsPartOfTheLine) {
+  const absl::Status over =
+      MakeError(absl::StatusCode::kFailedPrecondition, v1::REASON_LATE, "over");
   auto first = *uploads_->Open(Key('2', "other"), 10, Into(first_end_));
   auto waiting = *uploads_->Open(Key('2'), 10, Into(second_end_));
-  auto last = *uploads_->Open(Key('3', "other"), 10, Into(first_end_));
-  uploads_->DiscardSession(
-      "session", MakeError(absl::StatusCode::kFailedPrecondition, v1::REASON_LATE, "over"));
+  auto last = *uploads_->Open(Key('2', "third"), 10, Into(first_end_));
+  uploads_->DiscardSession("session", over);
   EXPECT_EQ(ReasonOf(second_end_), v1::REASON_LATE);
   EXPECT_FALSE(last->admitted());
-  uploads_->DiscardSession(
-      "other", MakeError(absl::StatusCode::kFailedPrecondition, v1::REASON_LATE, "over"));
-  EXPECT_EQ(recorder_.bytes, 0);
-  waiting.reset();
-  last.reset();
-  EXPECT_TRUE((*uploads_->Open(Key('2'), 10, Into(first_end_)))->admitted());
+  uploads_->DiscardSession("other", over);
+  EXPECT_TRUE(last->admitted());
+  waiting = *uploads_->Open(Key('2'), 10, Into(second_end_));
+  uploads_->Discard(Key('2', "third"), over);
+  EXPECT_TRUE(waiting->admitted());
+  EXPECT_EQ(recorder_.bytes, 10);
+}
+
+TEST_F(PendingUploadsTest, NobodyIsCutOffForAnUploadThatStillWouldNotFit) {
+  auto stalled = *uploads_->Open(Key('2'), 4, Into(first_end_));
+  now_ += std::chrono::seconds(11);
+  auto lively = *uploads_->Open(Key('3'), 4, Into(second_end_));
+  auto large = *uploads_->Open(Key('4'), 8, Into(second_end_));
+  EXPECT_FALSE(large->admitted());
+  EXPECT_TRUE(first_end_.ok());
+  auto taken_back = *uploads_->Open(Key('2'), 4, Into(first_end_));
+  EXPECT_TRUE(taken_back->Append(0, "abcd").ok());
+}
+
+TEST_F(PendingUploadsTest, WhatWaitsIsNeverSealed) {
+  auto writer = *uploads_->Open(Key('2'), 10, Into(first_end_));
+  auto first_in_line = *uploads_->Open(Key('3'), 10, Into(second_end_));
+  auto empty = *uploads_->Open(Key('4'), 0, Into(second_end_));
+  EXPECT_EQ(ReasonOf(empty->Seal().status()), v1::REASON_BAD_UPLOAD);
 }
 
 TEST_F(PendingUploadsTest, AStalledUploadGivesWay) {
@@ -268,6 +294,66 @@ TEST_F(PendingUploadsTest, TheYoungestGiveWayUntilThereIsRoomAndSealedOnesDoNot)
   EXPECT_EQ(ReasonOf(second_end_), v1::REASON_OVERLOADED);
   EXPECT_TRUE(first_end_.ok());
   EXPECT_NE(uploads_->Take(Key('2')), nullptr);
+}
+
+// ---- Memory that uploads of some size share ----
+
+class LargeUploadsTest : public PendingUploadsTest {
+ protected:
+  static constexpr size_t kSize = 1 << 20;
+
+  // A whole upload; nullptr where it found no room.
+  std::unique_ptr<UploadWriter> Sent(char client) {
+    auto writer = *large_->Open(Key(client), kSize, Into(first_end_));
+    EXPECT_TRUE(writer->Append(0, std::string(kSize, client)).ok());
+    return writer;
+  }
+  std::unique_ptr<TakenUpload> Taken(char client) {
+    EXPECT_TRUE(Sent(client)->Seal().ok());
+    return large_->Take(Key(client));
+  }
+  // How much of one upload's bytes has memory.
+  static size_t MemoryAt(const uint8_t* bytes) {
+    unsigned char pages[kSize / 4096];
+    EXPECT_EQ(mincore(const_cast<uint8_t*>(bytes), kSize, pages), 0);
+    return std::count_if(std::begin(pages), std::end(pages), [](auto page) { return page & 1; });
+  }
+
+  const std::shared_ptr<PendingUploads> large_ =
+      std::make_shared<PendingUploads>(4 * kSize, recorder_, [this] { return now_; });
+};
+
+TEST_F(LargeUploadsTest, TheirMemoryIsUsedAgainUntilNobodyNeedsIt) {
+  auto upload = Taken('2');
+  const uint8_t* const bytes = upload->bytes().data();
+  upload.reset();
+  EXPECT_GT(MemoryAt(bytes), 0u);
+  upload = Taken('3');
+  EXPECT_EQ(upload->bytes().data(), bytes);
+  upload.reset();
+  large_->DiscardSession("session", absl::AbortedError("over"));
+  EXPECT_EQ(MemoryAt(bytes), 0u);
+}
+
+TEST_F(LargeUploadsTest, AFoldThatOutlivesItsSessionGivesItsMemoryBack) {
+  auto upload = Taken('2');
+  const uint8_t* const bytes = upload->bytes().data();
+  large_->DiscardSession("session", absl::AbortedError("over"));
+  EXPECT_GT(MemoryAt(bytes), 0u);
+  upload.reset();
+  EXPECT_EQ(MemoryAt(bytes), 0u);
+}
+
+TEST_F(LargeUploadsTest, WhereMemoryIsShortNothingIsKept) {
+  auto upload = Taken('2');
+  const uint8_t* const bytes = upload->bytes().data();
+  const auto other = Sent('3');
+  upload.reset();
+  large_->SetAdmitting(false);
+  EXPECT_EQ(MemoryAt(bytes), 0u);
+  large_->CutYoungest(1);
+  EXPECT_EQ(ReasonOf(first_end_), v1::REASON_OVERLOADED);
+  EXPECT_EQ(MemoryAt(bytes + kSize), 0u);
 }
 
 TEST_F(PendingUploadsTest, MoreThanTheBudgetIsNeverLetIn) {

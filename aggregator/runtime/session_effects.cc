@@ -16,7 +16,8 @@
 namespace veilsum::aggregator {
 namespace {
 
-// Progress is told at most this often, and less often where many listen.
+// Progress is told at most this often, to clients less often where there are many: each of these
+// messages costs both sides more than most that the protocol needs.
 constexpr std::chrono::milliseconds kProgressInterval{1'000};
 constexpr size_t kProgressMessagesPerSecond = 200;
 
@@ -127,6 +128,7 @@ void SessionRuntime::CarryOut(PhaseClosed& effect) {
   const uint64_t took_ms = view_.PhaseElapsedMs();
   services_.recorder.PhaseClosed(RoundOf(effect.phase), Seconds(took_ms), effect.answered);
   view_.Apply(effect);
+  view_.Publish();
   SendProgress();
   const SessionProtocol::Shape shape = session_.protocol().shape();
   spdlog::info("{}: {} of {} {}, {} dropped{}, {:.2f} s", Label(), effect.answered,
@@ -157,18 +159,19 @@ void SessionRuntime::CarryOut(Progress& effect) {
 void SessionRuntime::ScheduleProgress() {
   if (progress_scheduled_ || finished_) return;
   progress_scheduled_ = true;
-  const std::chrono::milliseconds for_many(1000 * connections_.size() / kProgressMessagesPerSecond);
-  progress_timer_.expires_after(std::max(kProgressInterval, for_many));
+  progress_timer_.expires_after(kProgressInterval);
   progress_timer_.async_wait([weak = weak_from_this()](std::error_code error) {
     const auto self = weak.lock();
     if (self == nullptr) return;
     self->progress_scheduled_ = false;
-    if (!error && !self->finished_) self->SendProgress();
+    if (error || self->finished_) return;
+    self->view_.Publish();
+    if (Clock::now() >= self->progress_due_) return self->SendProgress();
+    self->ScheduleProgress();
   });
 }
 
 void SessionRuntime::SendProgress() {
-  view_.Publish();
   v1::ServerMessage message;
   v1::PhaseProgress& progress = *message.mutable_progress();
   progress.set_round(RoundOf(phase_));
@@ -176,6 +179,8 @@ void SessionRuntime::SendProgress() {
   progress.set_expected(view_.present().expected());
   const EncodedMessage encoded = Encode(message);
   for (const auto& [identity, connection] : connections_) connection->Send(encoded);
+  const std::chrono::milliseconds for_all(1000 * connections_.size() / kProgressMessagesPerSecond);
+  progress_due_ = Clock::now() + for_all;
 }
 
 void SessionRuntime::CarryOut(ClientDropped& effect) {

@@ -266,6 +266,7 @@ class SessionRuntime : public std::enable_shared_from_this<SessionRuntime> {
   asio::steady_timer checkpoint_timer_;
   asio::steady_timer result_timer_;
   bool progress_scheduled_ = false;
+  Clock::time_point progress_due_{};  // For clients; operators see it sooner.
 };
 
 }  // namespace veilsum::aggregator

@@ -128,6 +128,19 @@ TEST_F(StandingStoreTest, KeepsOneMessageOfAClientThatComesBackAgainAndAgain) {
   EXPECT_EQ(last->Next().refused().scope(), v1::Refused::SCOPE_CLIENT);
 }
 
+TEST_F(StandingStoreTest, KeepsOneMessageOfAConnection) {
+  const auto connection = Connect('2', "demand", SessionThatWaits());
+  v1::ClientMessage message;
+  message.mutable_advertise_keys();
+  aggregator_->Receive(connection, message, [] {});
+  const auto let_go = std::make_shared<std::promise<void>>();
+  aggregator_->Receive(connection, message, [let_go] { let_go->set_value(); });
+  ASSERT_EQ(let_go->get_future().wait_for(kPatience), std::future_status::ready)
+      << "the second message is kept";
+  EXPECT_EQ(connection->Next().refused().reason(), v1::REASON_EARLY);
+  GoOn();
+}
+
 TEST_F(StandingStoreTest, KeepsNoMessageOfAClientThatHasGone) {
   const auto connection = Connect('2', "demand", SessionThatWaits());
   v1::ClientMessage message;

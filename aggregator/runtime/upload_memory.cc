@@ -3,7 +3,9 @@
 
 #include "aggregator/runtime/upload_memory.h"
 
+#include <sanitizer/asan_interface.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <cstring>
 #include <iterator>
@@ -13,7 +15,6 @@ namespace veilsum::aggregator {
 namespace {
 
 constexpr uint64_t kHugePage = 2 << 20;
-constexpr uint64_t kPage = 4 << 10;
 // Of buffers, so that no two share a cache line.
 constexpr uint64_t kAlignment = 64;
 
@@ -46,10 +47,10 @@ UploadMemory::Buffer& UploadMemory::Buffer::operator=(Buffer&& other) noexcept {
 }
 
 UploadMemory::Buffer::~Buffer() {
-  if (memory_ != nullptr) {
-    memory_->GiveBack(data_, capacity_);
-  } else {
+  if (memory_ == nullptr) {
     delete[] data_;
+  } else {
+    memory_->GiveBack(data_, capacity_);
   }
 }
 
@@ -68,43 +69,58 @@ UploadMemory::UploadMemory(uint64_t bytes) {
   if (mapped == MAP_FAILED) return;  // Then everything comes from the heap.
   mapped_ = mapped;
   base_ = AlignUp(mapped);
-  madvise(base_, bytes, MADV_HUGEPAGE);
-  free_.emplace(0, bytes);
+  bytes_ = bytes;
+  madvise(base_, bytes_, MADV_HUGEPAGE);
+  ASAN_POISON_MEMORY_REGION(base_, bytes_);
+  free_.emplace(0, bytes_);
 }
 
 UploadMemory::~UploadMemory() {
-  if (mapped_ != nullptr) munmap(mapped_, mapped_bytes_);
+  if (mapped_ == nullptr) return;
+  ASAN_UNPOISON_MEMORY_REGION(base_, bytes_);
+  munmap(mapped_, mapped_bytes_);
 }
 
 UploadMemory::Buffer UploadMemory::Allocate(size_t capacity) {
   Buffer buffer;
   buffer.capacity_ = capacity;
-  if (capacity >= kLeastShared) {
+  if (capacity < kLeastShared) {
+    buffer.data_ = new uint8_t[capacity];
+  } else {
     buffer.data_ = Take(capacity);
-    if (buffer.data_ != nullptr) buffer.memory_ = shared_from_this();
+    buffer.memory_ = shared_from_this();
   }
-  if (buffer.data_ == nullptr) buffer.data_ = new uint8_t[capacity];
   return buffer;
 }
 
 // The lowest addresses that are free: they are the likeliest to have memory already.
 uint8_t* UploadMemory::Take(size_t capacity) {
   const uint64_t bytes = RoundUp(capacity, kAlignment);
-  const std::lock_guard<std::mutex> lock(mutex_);
-  for (auto hole = free_.begin(); hole != free_.end(); ++hole) {
-    const auto [offset, length] = *hole;
-    if (length < bytes) continue;
-    free_.erase(hole);
-    if (length > bytes) free_.emplace(offset + bytes, length - bytes);
-    return base_ + offset;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    for (auto hole = free_.begin(); hole != free_.end(); ++hole) {
+      const auto [offset, length] = *hole;
+      if (length < bytes) continue;
+      free_.erase(hole);
+      if (length > bytes) free_.emplace(offset + bytes, length - bytes);
+      ASAN_UNPOISON_MEMORY_REGION(base_ + offset, capacity);
+      return base_ + offset;
+    }
+    from_heap_ += capacity;
+    TrimHoles();
   }
-  // The heap has to give what holes hold here.
-  TrimHoles();
-  return nullptr;
+  return new uint8_t[capacity];
 }
 
-void UploadMemory::GiveBack(const uint8_t* data, size_t capacity) {
+void UploadMemory::GiveBack(uint8_t* data, size_t capacity) {
+  const bool in_range = base_ != nullptr && data >= base_ && data < base_ + bytes_;
+  if (!in_range) delete[] data;
   const std::lock_guard<std::mutex> lock(mutex_);
+  if (!in_range) {
+    from_heap_ -= capacity;
+    return;
+  }
+  ASAN_POISON_MEMORY_REGION(data, capacity);
   auto hole = free_.emplace(data - base_, RoundUp(capacity, kAlignment)).first;
   const auto next = std::next(hole);
   if (next != free_.end() && hole->first + hole->second == next->first) {
@@ -116,8 +132,10 @@ void UploadMemory::GiveBack(const uint8_t* data, size_t capacity) {
     if (previous->first + previous->second == hole->first) {
       previous->second += hole->second;
       free_.erase(hole);
+      hole = previous;
     }
   }
+  if (from_heap_ > 0) return TrimHole(hole->first, hole->second);
   holes_have_memory_ = true;
 }
 
@@ -128,11 +146,14 @@ void UploadMemory::Trim() {
 
 void UploadMemory::TrimHoles() {
   if (!std::exchange(holes_have_memory_, false)) return;
-  for (const auto& [offset, length] : free_) {
-    const uint64_t begin = RoundUp(offset, kPage);
-    const uint64_t end = (offset + length) / kPage * kPage;
-    if (begin < end) madvise(base_ + begin, end - begin, MADV_DONTNEED);
-  }
+  for (const auto& [offset, length] : free_) TrimHole(offset, length);
+}
+
+void UploadMemory::TrimHole(uint64_t offset, uint64_t length) {
+  const auto page = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+  const uint64_t begin = RoundUp(offset, page);
+  const uint64_t end = (offset + length) / page * page;
+  if (begin < end) madvise(base_ + begin, end - begin, MADV_DONTNEED);
 }
 
 }  // namespace veilsum::aggregator

@@ -42,7 +42,7 @@ class UploadMemory : public std::enable_shared_from_this<UploadMemory> {
    private:
     friend class UploadMemory;
 
-    std::shared_ptr<UploadMemory> memory_;  // Null: of the heap.
+    std::shared_ptr<UploadMemory> memory_;  // Null: small, so from the heap.
     uint8_t* data_ = nullptr;
     size_t size_ = 0;
     size_t capacity_ = 0;
@@ -54,7 +54,9 @@ class UploadMemory : public std::enable_shared_from_this<UploadMemory> {
   UploadMemory& operator=(const UploadMemory&) = delete;
   ~UploadMemory();
 
-  // From the heap where the range is full, or has no hole that is large enough.
+  // From the heap where the range is full, or has no hole that is large enough; while that is so no
+  // hole keeps its memory, so that both together have no more than `bytes` (and what small buffers
+  // take) as long as buffers have not.
   Buffer Allocate(size_t capacity);
 
   // What nobody has at present goes back to the system.
@@ -68,15 +70,19 @@ class UploadMemory : public std::enable_shared_from_this<UploadMemory> {
 
  private:
   uint8_t* Take(size_t capacity);
-  void GiveBack(const uint8_t* data, size_t capacity);
-  void TrimHoles();  // Under mutex_.
+  void GiveBack(uint8_t* data, size_t capacity);
+  // Under mutex_.
+  void TrimHole(uint64_t offset, uint64_t length);
+  void TrimHoles();
 
   void* mapped_ = nullptr;  // Null: the system has no such range for us.
   uint64_t mapped_bytes_ = 0;
   uint8_t* base_ = nullptr;
+  uint64_t bytes_ = 0;  // From there on.
   mutable std::mutex mutex_;
   std::map<uint64_t, uint64_t> free_;
   bool holes_have_memory_ = false;  // Some of them may.
+  uint64_t from_heap_ = 0;          // Large buffers.
 };
 
 }  // namespace veilsum::aggregator

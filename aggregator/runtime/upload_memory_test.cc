@@ -60,7 +60,6 @@ TEST_F(UploadMemoryTest, KeepsWhatIsAppended) {
   EXPECT_THAT(buffer.bytes(), ElementsAre('a', 'b', 'c'));
   Buffer moved = std::move(buffer);
   EXPECT_THAT(moved.bytes(), ElementsAre('a', 'b', 'c'));
-  EXPECT_EQ(buffer.capacity(), 0u);
 }
 
 TEST_F(UploadMemoryTest, LetsTheLowestHoleThatIsLargeEnoughBeTaken) {
@@ -108,14 +107,30 @@ TEST_F(UploadMemoryTest, HasTheMemoryOfHolesUntilItIsTrimmed) {
   EXPECT_EQ(back.bytes().data(), bytes);
 }
 
-// So that range and heap together never have more than what is in buffers.
-TEST_F(UploadMemoryTest, GivesHolesBackBeforeItTakesFromTheHeap) {
+// So that range and heap together never have more than the range alone may.
+TEST_F(UploadMemoryTest, NoHoleKeepsItsMemoryWhileTheHeapHelpsOut) {
   Buffer hole = Filled(8 * kMb, 'a');
-  const Buffer rest = Filled(8 * kMb, 'b');
-  const uint8_t* const bytes = hole.bytes().data();
+  Buffer rest = Filled(8 * kMb, 'b');
+  const uint8_t* const holes_bytes = hole.bytes().data();
+  const uint8_t* const rests_bytes = rest.bytes().data();
   hole = Buffer();
-  const Buffer too_large = Filled(9 * kMb, 'c');
-  EXPECT_EQ(PagesWithMemory(bytes, 8 * kMb), 0u);
+  Buffer too_large = Filled(9 * kMb, 'c');
+  EXPECT_EQ(PagesWithMemory(holes_bytes, 8 * kMb), 0u);
+  rest = Buffer();
+  EXPECT_EQ(PagesWithMemory(rests_bytes, 8 * kMb), 0u);
+  too_large = Buffer();
+  rest = Filled(8 * kMb, 'd');
+  EXPECT_EQ(rest.bytes().data(), holes_bytes);
+  rest = Buffer();
+  EXPECT_GT(PagesWithMemory(holes_bytes, 8 * kMb), 0u);
+}
+
+TEST_F(UploadMemoryTest, ARangeThatTheSystemDoesNotHaveIsDoneWithout) {
+  const auto none = std::make_shared<UploadMemory>(uint64_t{1} << 60);
+  Buffer buffer = none->Allocate(kMb);
+  buffer.Append(std::string(kMb, 'a'));
+  EXPECT_EQ(buffer.bytes()[kMb - 1], 'a');
+  EXPECT_TRUE(none->holes().empty());
 }
 
 TEST_F(UploadMemoryTest, NoTwoBuffersShareABit) {

@@ -145,7 +145,7 @@ void ParticipateStream::Send(EncodedMessage message) {
   });
 }
 
-void ParticipateStream::Displace(EncodedMessage last_word, absl::Status status) {
+void ParticipateStream::Dismiss(EncodedMessage last_word, absl::Status status) {
   Post([this, last_word = std::move(last_word), status = std::move(status)] {
     DropQueued();
     Write(ToByteBuffer(last_word.bytes));

@@ -24,7 +24,7 @@ class ParticipateStream final : public RawStream, public ParticipantConnection {
   // ParticipantConnection.
   void Send(EncodedMessage message) override;
   void Close(absl::Status status) override;
-  void Displace(EncodedMessage last_word, absl::Status status) override;
+  void Dismiss(EncodedMessage last_word, absl::Status status) override;
   uint64_t number() const override { return number_; }
 
  private:

@@ -1,9 +1,8 @@
 // SPDX-FileCopyrightText: 2026 The Veilsum Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Order without a queue of its own thread: what belongs to one stream runs one after another,
-// whoever it comes from. Like a strand, but a thread that finds nobody at it does the work itself
-// instead of waking another.
+// What belongs to one stream runs one after another, whoever it comes from. Like a strand, but a
+// thread that finds nobody at it does the work itself instead of waking another.
 #ifndef VEILSUM_AGGREGATOR_TRANSPORT_SERIAL_H_
 #define VEILSUM_AGGREGATOR_TRANSPORT_SERIAL_H_
 
@@ -22,8 +21,8 @@ namespace veilsum::aggregator {
 // this.
 class Serial {
  public:
-  // On this thread if nobody is at it, before this returns; else on the thread that is. For who
-  // holds no lock.
+  // On this thread if nobody is at it, before this returns; else on the thread that is. The caller
+  // must hold no lock that the work may take.
   void Run(std::function<void()> work) {
     if (Enter(work)) Work(state_, std::move(work));
   }

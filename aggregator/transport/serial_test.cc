@@ -92,15 +92,21 @@ TEST_F(SerialTest, NeverTwoAtATimeAndEachThreadsInItsOrder) {
   EXPECT_EQ(done, kThreads * kEach);
 }
 
+// As a stream ends: the last work holds what the serial is part of, whose end gives more work.
 TEST_F(SerialTest, WorkMayEndWhatHoldsIt) {
   struct Holder {
+    explicit Holder(bool& ended) : ended(ended) {}
+    ~Holder() {
+      serial.Run([&ended = ended] { ended = true; });
+    }
     Serial serial;
+    bool& ended;
   };
-  auto holder = std::make_shared<Holder>();
-  const std::weak_ptr<Holder> weak = holder;
+  bool ended = false;
+  auto holder = std::make_shared<Holder>(ended);
   Serial& serial = holder->serial;
   serial.Run([&holder, &serial] { serial.Run([last = std::move(holder)] {}); });
-  EXPECT_TRUE(weak.expired());
+  EXPECT_TRUE(ended);
 }
 
 }  // namespace

@@ -16,6 +16,10 @@ trap 'kill -9 $(jobs -p) 2>/dev/null' EXIT
 [ -s first/clients/client-01/roster.toml ] || fail "a client that must believe the aggregator"
 "$veilsum" init first --clients=3 > again.log 2>&1 && fail "init overwrote a folder"
 
+"$aggregator" --config=first/aggregator.toml --server.mask_kernel=fastest > kernel.log 2>&1 &&
+  fail "it runs with a mask kernel that there is none of"
+grep -q 'server.mask_kernel: .*fastest.*portable' kernel.log || fail "it does not say which kernels there are"
+
 server=$(free_port) operator=$(free_port) admin=$(free_port)
 "$aggregator" --config=first/aggregator.toml --server.address=127.0.0.1:"$server" \
   --operator.address=127.0.0.1:"$operator" --admin.address=127.0.0.1:"$admin" \

@@ -15,7 +15,8 @@ struct Progress {
   enum class Stage {
     kConnecting,  // Also again, after a break; `detail` says what went wrong.
     kWaiting,     // Connected; no session of the task is open yet.
-    // Rounds of the protocol: `done` of `total` clients have answered, as the aggregator says.
+    // Rounds of the protocol: `done` of `total` clients have answered, as the aggregator says now and
+    // then; 0 of 0 when the client has just joined the session.
     kAdvertiseKeys,
     kShareKeys,
     kMaskedInputCollection,

@@ -176,6 +176,9 @@ TEST_F(ParticipantRunnerTest, ReportsConnectingWaitingAndPhases) {
   const RunnerProgress waits = *seen.Take();
   EXPECT_EQ(waits.stage, RunnerProgress::Stage::kWaiting);
   EXPECT_EQ(waits.detail, "2 of 3 clients are here");
+  const RunnerProgress joined = *seen.Take();
+  EXPECT_EQ(joined.stage, RunnerProgress::Stage::kAdvertiseKeys);
+  EXPECT_EQ(joined.total, 0u);
   const RunnerProgress phase = *seen.Take();
   EXPECT_EQ(phase.stage, RunnerProgress::Stage::kAdvertiseKeys);
   EXPECT_EQ(phase.done, 1u);

@@ -146,11 +146,14 @@ void SessionDriver::Received(v1::ServerMessage message) {
                       message.refused().reason() != v1::REASON_DISPLACED;
     first_word_ = over ? FirstWord::kIsOver : FirstWord::kGoesOn;
   }
+  const bool offered = message.has_offer();
   const bool survivors = message.has_survivors();
   const v1::Round accepted =
       message.has_accepted() ? message.accepted().round() : v1::ROUND_UNSPECIFIED;
   Effects effects = protocol_.Step(MessageReceived{std::move(message)});
   if (!CallerFits()) return;
+  // The aggregator says no more until the next second, or much longer where there are many.
+  if (offered && !protocol_.finished()) Report(RunnerProgress::Stage::kAdvertiseKeys, 0, 0);
   // The phase is over: whether the receipt came or was lost, the upload has nothing more to do.
   if (survivors && uploader_ != nullptr) uploader_->Stop();
   Carry(std::move(effects));

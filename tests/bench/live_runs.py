@@ -29,7 +29,6 @@ address = "127.0.0.1:{admin}"
 [identities]
 {identities}
 [limits]
-pending_upload_bytes = {pending}
 max_connections = {clients_and_more}
 [log]
 level = "warning"
@@ -115,7 +114,6 @@ class Runs:
             file.write(CONFIGURATION.format(
                 port=ports.server, operator=ports.operator, admin=ports.admin, tls=self.tls,
                 identities=f'roster = "{roster}"' if session.roster else "open = true",
-                pending=max(1 << 20, session.clients * (session.dimension + 1) * 4),
                 clients_and_more=session.clients + session.clients // 5 + 100,
                 dimension=session.dimension, clients=session.clients, tier=session.tier,
                 graph=session.graph, audience=session.audience,

@@ -256,10 +256,22 @@ bool PendingUploads::EvictStalled(uint64_t bytes, Calls& calls) {
   if (stalled.empty()) no_stall_before_ = next_stall;
   if (stalled_bytes < bytes) return false;
   uint64_t freed = 0;
-  for (auto victim = stalled.begin(); freed < bytes; ++victim) {
-    freed += victim->second->second->total_bytes;
-    Erase(victim->second, Overloaded("the room was needed for other uploads"), calls);
+  for (auto victim = stalled.begin(); victim != stalled.end() && freed < bytes; ++victim) {
+    const uint64_t total_bytes = victim->second->second->total_bytes;
+    const absl::Status why = Overloaded("the room was needed for other uploads");
+    if (Evict(victim->second, why, calls)) freed += total_bytes;
   }
+  return freed >= bytes;
+}
+
+// Under mutex_. Not one that was sealed a moment ago, for which writers take its own lock alone.
+bool PendingUploads::Evict(UploadMap::iterator at, const absl::Status& why, Calls& calls) {
+  {
+    const std::lock_guard<std::mutex> lock(at->second->mutex);
+    if (at->second->sealed) return false;
+    at->second->ended = why;
+  }
+  Erase(at, why, calls);
   return true;
 }
 
@@ -281,16 +293,18 @@ void PendingUploads::CutYoungest(uint64_t bytes) {
     for (uint64_t freed = 0; freed < bytes;) {
       const UploadMap::iterator youngest = FindYoungest();
       if (youngest == uploads_.end()) break;
+      uint64_t filled = 0;
       {
         const std::lock_guard<std::mutex> upload_lock(youngest->second->mutex);
-        freed += youngest->second->bytes.size();  // What it has not filled is not there.
+        filled = youngest->second->bytes.size();  // What it has not filled is not there.
       }
+      const absl::Status why = Overloaded(
+          "the aggregator is short of memory, and the youngest uploads give way; begin again "
+          "shortly",
+          kRetryUnderPressure);
+      if (!Evict(youngest, why, calls)) continue;
+      freed += filled;
       recorder_.OverloadRejection(metrics::Overload::kMemory);
-      Erase(youngest,
-            Overloaded("the aggregator is short of memory, and the youngest uploads give way; "
-                       "begin again shortly",
-                       kRetryUnderPressure),
-            calls);
     }
   }
   for (const auto& call : calls) call();

@@ -131,6 +131,7 @@ class PendingUploads : public std::enable_shared_from_this<PendingUploads> {
   void AdmitNext(Calls& calls);
   bool MakeRoom(uint64_t bytes, Calls& calls);
   bool EvictStalled(uint64_t bytes, Calls& calls);
+  bool Evict(UploadMap::iterator at, const absl::Status& why, Calls& calls);
   UploadMap::iterator FindYoungest();
   absl::Status WhyRefused(uint64_t bytes) const;
   UploadMap::iterator Erase(UploadMap::iterator at, const absl::Status& why, Calls& calls);

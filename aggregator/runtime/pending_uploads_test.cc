@@ -8,9 +8,11 @@
 
 #include <algorithm>
 #include <chrono>
+#include <functional>
 #include <iterator>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "crypto/primitives/transcript_hash.h"
@@ -22,10 +24,14 @@ namespace {
 
 class CountingRecorder : public metrics::Recorder {
  public:
-  void BufferBytes(metrics::Pool, int64_t delta) override { bytes += delta; }
+  void BufferBytes(metrics::Pool, int64_t delta) override {
+    bytes += delta;
+    if (delta < 0 && on_release) std::exchange(on_release, nullptr)();
+  }
   void OverloadRejection(metrics::Overload) override { ++rejections; }
   int64_t bytes = 0;
   int rejections = 0;
+  std::function<void()> on_release;
 };
 
 class PendingUploadsTest : public ::testing::Test {
@@ -169,6 +175,22 @@ TEST_F(PendingUploadsTest, NobodyIsCutOffForAnUploadThatStillWouldNotFit) {
   EXPECT_TRUE(first_end_.ok());
   auto taken_back = *uploads_->Open(Key('2'), 4, Into(first_end_));
   EXPECT_TRUE(taken_back->Append(0, "abcd").ok());
+}
+
+// Its client has been promised nothing yet, but its session will look for it.
+TEST_F(PendingUploadsTest, WhatIsSealedWhileOthersGiveWayStays) {
+  auto stalled = *uploads_->Open(Key('2'), 4, Into(first_end_));
+  now_ += std::chrono::seconds(1);
+  auto sealed = *uploads_->Open(Key('3'), 4, Into(second_end_));
+  ASSERT_TRUE(sealed->Append(0, "abcd").ok());
+  now_ += std::chrono::seconds(11);
+  recorder_.on_release = [&] { EXPECT_TRUE(sealed->Seal().ok()); };
+  auto large = *uploads_->Open(Key('4'), 10, {});
+  EXPECT_EQ(ReasonOf(first_end_), v1::REASON_OVERLOADED);
+  EXPECT_FALSE(large->admitted());
+  EXPECT_TRUE(second_end_.ok());
+  EXPECT_NE(uploads_->Take(Key('3')), nullptr);
+  EXPECT_TRUE(large->admitted());
 }
 
 TEST_F(PendingUploadsTest, WhatWaitsIsNeverSealed) {

@@ -7,6 +7,7 @@
 #include <grpcpp/security/credentials.h>
 #include <grpcpp/support/channel_arguments.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <system_error>
 
@@ -23,8 +24,15 @@ absl::Status Missing(absl::string_view text) {
   return MakeError(absl::StatusCode::kInvalidArgument, v1::REASON_INVALID_ARGUMENT, text);
 }
 
-void Override(std::string& value, const std::string& flag) {
-  if (!flag.empty()) value = flag;
+// What the flag says, or else the environment; empty: neither.
+std::string Given(const std::string& flag, const char* variable) {
+  const char* const value = flag.empty() ? std::getenv(variable) : nullptr;
+  return value == nullptr ? flag : value;
+}
+
+void Override(std::string& value, const std::string& flag, const char* variable) {
+  std::string given = Given(flag, variable);
+  if (!given.empty()) value = std::move(given);
 }
 
 absl::Status CheckComplete(const Connection& connection) {
@@ -64,20 +72,21 @@ absl::StatusOr<Connection> ParseConnection(absl::string_view text, const std::st
 }
 
 absl::StatusOr<Connection> ResolveConnection(const ConnectionFlags& flags) {
-  const std::string file = flags.config.empty() ? kDefaultConnectionFile : flags.config;
+  const std::string named = Given(flags.config, "VEILSUM_CONFIG");
+  const std::string file = named.empty() ? kDefaultConnectionFile : named;
   Connection connection;
   std::error_code error;
-  if (!flags.config.empty() || std::filesystem::exists(file, error)) {
+  if (!named.empty() || std::filesystem::exists(file, error)) {
     const absl::StatusOr<std::string> text = ReadFile(file);
     if (!text.ok()) return text.status();
     absl::StatusOr<Connection> parsed = ParseConnection(*text, file);
     if (!parsed.ok()) return parsed.status();
     connection = *std::move(parsed);
   }
-  Override(connection.address, flags.address);
-  Override(connection.ca, flags.ca);
-  Override(connection.certificate, flags.certificate);
-  Override(connection.key, flags.key);
+  Override(connection.address, flags.address, "VEILSUM_OPERATOR");
+  Override(connection.ca, flags.ca, "VEILSUM_CA");
+  Override(connection.certificate, flags.certificate, "VEILSUM_CERTIFICATE");
+  Override(connection.key, flags.key, "VEILSUM_KEY");
   connection.insecure = connection.insecure || flags.insecure;
   if (absl::Status status = CheckComplete(connection); !status.ok()) return status;
   return connection;

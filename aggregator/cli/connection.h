@@ -41,7 +41,8 @@ struct Connection {
 // line and key.
 absl::StatusOr<Connection> ParseConnection(absl::string_view text, const std::string& file);
 
-// Flags win over the file, which is read if it was named, or is the default one and exists.
+// Flags win over the environment (VEILSUM_CONFIG, VEILSUM_OPERATOR, VEILSUM_CA, …), and that over
+// the file, which is read if it was named, or is the default one and exists.
 // INVALID_ARGUMENT if after that something is missing.
 absl::StatusOr<Connection> ResolveConnection(const ConnectionFlags& flags);
 

@@ -77,20 +77,14 @@ class OperatorCommands {
     command
         ->add_option("--config", connection.config,
                      "A file with the flags below (default: operator.toml, if it exists)")
-        ->envname("VEILSUM_CONFIG")
         ->group(kGroup);
     command->add_option("--operator", connection.address, "The aggregator's operator address")
-        ->envname("VEILSUM_OPERATOR")
         ->group(kGroup);
     command->add_option("--ca", connection.ca, "PEM: who signed the aggregator's certificate")
-        ->envname("VEILSUM_CA")
         ->group(kGroup);
     command->add_option("--certificate", connection.certificate, "PEM: the operator's certificate")
-        ->envname("VEILSUM_CERTIFICATE")
         ->group(kGroup);
-    command->add_option("--key", connection.key, "PEM: its private key")
-        ->envname("VEILSUM_KEY")
-        ->group(kGroup);
+    command->add_option("--key", connection.key, "PEM: its private key")->group(kGroup);
     command->add_flag("--insecure", connection.insecure, "No TLS, for trials on one machine")
         ->group(kGroup);
     command->add_option("--format", flags_->format, "How to print")

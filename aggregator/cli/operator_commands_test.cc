@@ -447,9 +447,14 @@ TEST_F(OperatorCommandsTest, TakesTheConnectionFromTheEnvironment) {
   setenv("VEILSUM_CONFIG", (folder_ + "/operator.toml").c_str(), 1);
   setenv("VEILSUM_OPERATOR", address_.c_str(), 1);
   const Ran ran = Veilsum("task list");
+  // Flags win: an operator of two aggregators must not work on the wrong one.
+  const Ran other_file = Veilsum("session list --config /nonexistent.toml");
+  const Ran other_address = Veilsum("task list --operator 127.0.0.1:1");
   unsetenv("VEILSUM_CONFIG");
   unsetenv("VEILSUM_OPERATOR");
   EXPECT_EQ(ran.code, kDone) << ran.err;
+  EXPECT_EQ(other_file.code, kWrongUse) << other_file.out;
+  EXPECT_EQ(other_address.code, kUnreachable) << other_address.out;
 }
 
 TEST_F(OperatorCommandsTest, TrustsNobodyElse) {

@@ -216,7 +216,7 @@ std::string TaskTable(const v1::ListTasksResponse& tasks) {
 std::string SessionTable(const v1::ListSessionsResponse& sessions) {
   if (sessions.sessions().empty()) return "There has been no session yet.\n";
   std::vector<std::vector<std::string>> rows = {
-      {"SESSION", "TASK", "STATE", "CLIENTS", "INCLUDED", "DROPPED", "TIME"}};
+      {"SESSION", "TASK", "STATE", "CLIENTS", "INCLUDED", "TIME"}};
   for (const v1::Session& session : sessions.sessions()) {
     std::string state = Spell(session.state());
     if (session.state() == v1::SESSION_STATE_ABORTED) {
@@ -224,7 +224,7 @@ std::string SessionTable(const v1::ListSessionsResponse& sessions) {
     }
     rows.push_back({SessionId(session), Printable(session.task_id()), state,
                     absl::StrCat(session.clients()), absl::StrCat(session.included()),
-                    absl::StrCat(session.dropouts_size()), Seconds(session.elapsed_ms())});
+                    Seconds(session.elapsed_ms())});
   }
   return Table(rows);
 }

@@ -136,8 +136,8 @@ TEST(RenderTest, TablesLineUp) {
   *sessions.add_sessions() = Completed();
   EXPECT_EQ(
       SessionTable(sessions),
-      "SESSION                           TASK  STATE      CLIENTS  INCLUDED  DROPPED  TIME\n"
-      "0102ff00000000000000000000000000  mean  completed  100      97        3        4.2 s\n");
+      "SESSION                           TASK  STATE      CLIENTS  INCLUDED  TIME\n"
+      "0102ff00000000000000000000000000  mean  completed  100      97        4.2 s\n");
 }
 
 std::string Shown(bool terminal, bool json) {

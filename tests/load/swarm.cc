@@ -126,8 +126,11 @@ class Fates {
   }
 
   // After the ends. Empty if everybody who stayed was told what was expected.
-  std::string Trouble(const Inputs::Expected& expected) const {
+  // Of the first client that failed and should not have; empty: of none.
+  const std::string& trouble() const { return trouble_; }
+  std::string Trouble(const absl::StatusOr<Inputs::Expected>& expected_inputs) const {
     if (!trouble_.empty()) return trouble_;
+    const Inputs::Expected& expected = *expected_inputs;
     if (participants_ != std::set<uint32_t>{expected.inputs}) {
       return absl::StrCat(participants_.empty() ? 0 : *participants_.begin(),
                           " inputs are in the sum instead of ", expected.inputs);
@@ -287,8 +290,10 @@ class Swarm {
     absl::Status shared = Share(session, inputs);
     const absl::StatusOr<Inputs::Expected> expected = inputs.Expect();
     shared.Update(expected.status());
-    const std::string trouble =
-        shared.ok() ? fates.Trouble(*expected) : std::string(shared.message());
+    // What a client ran into says more than what came of it.
+    const std::string trouble = shared.ok() || !fates.trouble().empty()
+                                    ? fates.Trouble(expected)
+                                    : std::string(shared.message());
     report["exact"] = trouble.empty();
     report["trouble"] = trouble;
     report["sum_digest"] = expected.ok() ? expected->sum_digest : "";

@@ -16,8 +16,8 @@
 namespace veilsum::aggregator {
 namespace {
 
-// Progress is told at most this often, to clients less often where there are many: each of these
-// messages costs both sides more than most that the protocol needs.
+// Progress is told at most this often, to clients less often where there are many: the protocol
+// needs none of these messages, and they were most of a session's.
 constexpr std::chrono::milliseconds kProgressInterval{1'000};
 constexpr size_t kProgressMessagesPerSecond = 200;
 

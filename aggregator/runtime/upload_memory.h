@@ -2,9 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Where uploads lie until they are folded. Memory that the system has just handed out costs a fault
-// and a page of zeros for every 4 KB, more than all else that is done to an upload's bytes but
-// their digest; so large uploads share one range of addresses, in huge pages where the system has
-// them, and take again what others gave back.
+// and a page of zeros for every 4 KB (docs/performance.md); so large uploads share one range of
+// addresses, in huge pages where the system has them, and take again what others gave back.
 #ifndef VEILSUM_AGGREGATOR_RUNTIME_UPLOAD_MEMORY_H_
 #define VEILSUM_AGGREGATOR_RUNTIME_UPLOAD_MEMORY_H_
 

@@ -316,26 +316,30 @@ TEST(ServerSessionTest, OnlySoManyDownloadsAtATime) {
   for (const auto& download : downloads) download->context.TryCancel();
 }
 
+void ExpectAllInTheSum(const TestServer& server, uint8_t count, size_t dimension) {
+  std::vector<std::unique_ptr<Client>> clients;
+  std::vector<std::future<absl::StatusOr<AggregateResult>>> results;
+  for (uint8_t i = 1; i <= count; ++i) {
+    clients.push_back(MakeClient(server, i));
+    results.push_back(std::async(std::launch::async, [dimension, &client = *clients.back()] {
+      return client.Aggregate(std::vector<float>(dimension, 0.5f), {.timeout = absl::Seconds(60)});
+    }));
+  }
+  for (auto& pending : results) {
+    const auto result = pending.get();
+    ASSERT_TRUE(result.ok()) << result.status();
+    EXPECT_EQ(result->participants, count);
+    EXPECT_NEAR(result->mean[dimension - 1], 0.5f, kTolerance);
+  }
+}
+
 TEST(ServerSessionTest, AFullUploadBudgetDelaysClientsAndLosesNone) {
   TestServerOptions options;
   options.tasks = {TestTask("task", 8)};
   options.tasks[0].mutable_vector()->set_dimension(2000);
   options.pending_upload_bytes = 7000;  // One upload of 2001 · 26 bits.
   TestServer server(options);
-  std::vector<std::unique_ptr<Client>> clients;
-  std::vector<std::future<absl::StatusOr<AggregateResult>>> results;
-  for (uint8_t i = 1; i <= 8; ++i) {
-    clients.push_back(MakeClient(server, i));
-    results.push_back(std::async(std::launch::async, [&client = *clients.back()] {
-      return client.Aggregate(std::vector<float>(2000, 0.5f), {.timeout = absl::Seconds(60)});
-    }));
-  }
-  for (auto& pending : results) {
-    const auto result = pending.get();
-    ASSERT_TRUE(result.ok()) << result.status();
-    EXPECT_EQ(result->participants, 8u);
-    EXPECT_NEAR(result->mean[1999], 0.5f, kTolerance);
-  }
+  ExpectAllInTheSum(server, 8, 2000);
 }
 
 TEST(ServerSessionTest, WhoWaitsForRoomInVainIsToldAndComesBack) {
@@ -353,19 +357,7 @@ TEST(ServerSessionTest, WhoWaitsForRoomInVainIsToldAndComesBack) {
   options.room_time = std::chrono::milliseconds(1);
   options.recorder = &counter;
   TestServer server(options);
-  std::vector<std::unique_ptr<Client>> clients;
-  std::vector<std::future<absl::StatusOr<AggregateResult>>> results;
-  for (uint8_t i = 1; i <= 8; ++i) {
-    clients.push_back(MakeClient(server, i));
-    results.push_back(std::async(std::launch::async, [&client = *clients.back()] {
-      return client.Aggregate(std::vector<float>(400'000, 0.5f), {.timeout = absl::Seconds(60)});
-    }));
-  }
-  for (auto& pending : results) {
-    const auto result = pending.get();
-    ASSERT_TRUE(result.ok()) << result.status();
-    EXPECT_EQ(result->participants, 8u);
-  }
+  ExpectAllInTheSum(server, 8, 400'000);
   EXPECT_GT(counter.refused, 0);
 }
 

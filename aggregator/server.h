@@ -27,10 +27,12 @@ struct ServerOptions {
   AggregatorOptions aggregator;
   size_t threads = 0;  // Of each of the two pools (executors.h); 0: one per core.
   uint64_t max_connections = 12'000;
-  std::chrono::milliseconds stall_time = kStallTime;  // Of downloads.
-  std::chrono::milliseconds room_time = kRoomTime;    // For an upload to find room in memory.
-  uint64_t least_upload_bytes_per_second = 4096;      // 0: uploads may take their time.
-  Rate call_rate = kCallRate;                         // Of one connection.
+  std::chrono::milliseconds stall_time = kStallTime;       // Of downloads.
+  std::chrono::milliseconds room_time = kRoomTime;         // For an upload to find room in memory.
+  uint64_t large_writes_under_way = kLargeWritesUnderWay;  // Bytes.
+  std::chrono::milliseconds longest_write_turn = kLongestWriteTurn;
+  uint64_t least_upload_bytes_per_second = 4096;  // 0: uploads may take their time.
+  Rate call_rate = kCallRate;                     // Of one connection.
   MemoryGuardOptions memory;
   metrics::Recorder* recorder = nullptr;  // Not owned, outlives the server; null: nothing is told.
 };

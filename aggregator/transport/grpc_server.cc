@@ -10,6 +10,7 @@
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -27,10 +28,13 @@ constexpr int kKeepaliveMs = 60'000;
 constexpr int kKeepaliveTimeoutMs = 20'000;
 // Memory stays flat under many uploads: a fixed window of each stream instead of an estimated one.
 constexpr int kLookaheadBytes = 256 << 10;
-// Bytes that gRPC holds for connections, before they are messages: above this it closes connections
-// without calls and cancels calls. The operator's listener has its own, so that a flood of
-// participants does not shut the operator out.
-constexpr size_t kParticipantMemory = size_t{512} << 20;
+// Bytes that gRPC holds for connections, before they are messages and after, encrypted: above this
+// it closes connections without calls and cancels calls, so that it must be enough for all
+// connections at once: a roster that goes to all of them has a window of 64 KB under way on each.
+// The operator's listener has its own, so that a flood of participants does not shut the operator
+// out.
+constexpr size_t kLeastParticipantMemory = size_t{512} << 20;
+constexpr size_t kMemoryOfConnection = size_t{128} << 10;
 constexpr size_t kOperatorMemory = size_t{64} << 20;
 // The greatest message of a participant: sealed shares for everybody.
 constexpr size_t kMaxRequestBytes = 2'000'000;
@@ -57,8 +61,10 @@ struct ListenerLimits {
   size_t max_request_bytes;
   uint64_t reserved_files;
 };
-constexpr ListenerLimits kParticipantLimits = {"participants", kParticipantMemory, kMaxRequestBytes,
-                                               kParticipantReserve};
+ListenerLimits ParticipantLimits(uint64_t connections) {
+  return {"participants", std::max(kLeastParticipantMemory, kMemoryOfConnection * connections),
+          kMaxRequestBytes, kParticipantReserve};
+}
 constexpr ListenerLimits kOperatorLimits = {"operators", kOperatorMemory, kMaxOperatorRequestBytes,
                                             kOperatorReserve};
 
@@ -143,7 +149,8 @@ absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(
   grpc::EnableDefaultHealthCheckService(true);
   auto state = std::make_unique<State>();
   state->participants.service = std::make_unique<ParticipantServiceAdapter>(context);
-  absl::Status started = state->participants.Start(participants, kParticipantLimits, context);
+  absl::Status started = state->participants.Start(
+      participants, ParticipantLimits(context.control_streams.most()), context);
   if (started.ok() && operators.has_value()) {
     state->operators.service = std::make_unique<OperatorServiceAdapter>(context);
     started = state->operators.Start(*operators, kOperatorLimits, context);

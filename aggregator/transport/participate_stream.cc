@@ -36,7 +36,7 @@ v1::Round RoundOf(const v1::ClientMessage& message) {
 }  // namespace
 
 ParticipateStream::ParticipateStream(grpc::CallbackServerContext* context, ServiceContext& service)
-    : RawStream(context, service.executors.control(),
+    : RawStream(context, service.executors.control(), service.large_writes,
                 RpcMetrics(service.recorder, metrics::Method::kParticipate)),
       service_(service),
       messages_(kMessageRate, std::chrono::steady_clock::now()) {}

@@ -14,15 +14,19 @@ namespace {
 // A client needs some ten messages in a session; the rest is progress.
 constexpr size_t kMostQueued = 64;
 constexpr size_t kMostQueuedBeforeDropping = 4;
+// Of what is not made yet: sealed shares and entries of some hundred neighbours.
+constexpr uint64_t kBytesOfMadeMessage = 128 << 10;
 // For the last messages to get through, and for the client to end the stream by itself.
 constexpr std::chrono::seconds kFlushTime{10};
 
 }  // namespace
 
-RawStream::RawStream(grpc::CallbackServerContext* context, Executor executor, RpcMetrics metrics)
+RawStream::RawStream(grpc::CallbackServerContext* context, Executor executor,
+                     LargeWrites& large_writes, RpcMetrics metrics)
     : context_(context),
       peer_(PeerAddress(context->peer())),
       executor_(std::move(executor)),
+      large_writes_(large_writes),
       metrics_(std::move(metrics)),
       timer_(executor_) {}
 
@@ -81,10 +85,27 @@ void RawStream::Enqueue(Outgoing outgoing) {
   if (queue_.size() >= kMostQueued) return Broken();
   metrics_.Queued(static_cast<int64_t>(outgoing.message.Length()));
   queue_.push_back(std::move(outgoing));
-  if (!writing_) WriteFront();
+  if (!writing_ && !turn_.has_value()) WriteFront();
 }
 
 void RawStream::WriteFront() {
+  const Outgoing& front = queue_.front();
+  const uint64_t bytes = front.make ? kBytesOfMadeMessage : front.message.Length();
+  if (bytes < LargeWrites::kLargeBytes) return WriteNow();
+  turn_.emplace(large_writes_.Take(bytes, [weak = weak_from_this()] {
+    const auto self = weak.lock();
+    if (self != nullptr) self->Post([self] { self->TurnCame(); });
+  }));
+  if (turn_->came_at_once()) WriteNow();
+}
+
+void RawStream::TurnCame() {
+  // The message may have been dropped meanwhile, with its turn.
+  if (!turn_.has_value() || writing_ || broken_ || finished_) return;
+  WriteNow();
+}
+
+void RawStream::WriteNow() {
   Outgoing& front = queue_.front();
   if (front.make) {
     front.message = std::exchange(front.make, nullptr)();
@@ -103,11 +124,13 @@ void RawStream::DropQueued() {
     Forget(queue_.back());
     queue_.pop_back();
   }
+  if (!writing_) turn_.reset();
 }
 
 void RawStream::OnWriteDone(bool ok) {
   Run([this, ok] {
     writing_ = false;
+    turn_.reset();
     Forget(queue_.front());
     queue_.pop_front();
     if (!ok) {

@@ -21,6 +21,7 @@
 
 #include "absl/status/status.h"
 #include "aggregator/runtime/executors.h"
+#include "aggregator/transport/large_writes.h"
 #include "aggregator/transport/places.h"
 #include "aggregator/transport/rpc_metrics.h"
 #include "aggregator/transport/serial.h"
@@ -35,7 +36,8 @@ class RawStream : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuf
   static RawStream* Launch(std::shared_ptr<RawStream> stream);
 
  protected:
-  RawStream(grpc::CallbackServerContext* context, Executor executor, RpcMetrics metrics);
+  RawStream(grpc::CallbackServerContext* context, Executor executor, LargeWrites& large_writes,
+            RpcMetrics metrics);
 
   // ---- For subclasses to say what happens; one after another, on gRPC's threads mostly ----
   virtual void Begun() = 0;
@@ -53,7 +55,8 @@ class RawStream : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuf
   // A droppable message is left out when the client lags behind; a client that lags far behind is
   // cut off.
   void Write(grpc::ByteBuffer message, bool droppable = false);
-  // A large message, made when it is its turn. Until then it does not count as queued bytes.
+  // A large message, made when it is its turn (large_writes.h). Until then it does not count as
+  // queued bytes.
   void Write(std::function<grpc::ByteBuffer()> make);
   // Forgets what was written before and has not left yet.
   void DropQueued();
@@ -95,6 +98,8 @@ class RawStream : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuf
 
   void Enqueue(Outgoing outgoing);
   void WriteFront();
+  void TurnCame();
+  void WriteNow();
   void Forget(const Outgoing& outgoing);
   void Broken();
   void Abandon();
@@ -106,6 +111,7 @@ class RawStream : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuf
   grpc::CallbackServerContext* const context_;  // gRPC's, until OnDone.
   const std::string peer_;
   const Executor executor_;
+  LargeWrites& large_writes_;
   Serial serial_;
   std::shared_ptr<RawStream> self_;  // Until OnDone.
   // All below: within serial_.
@@ -116,7 +122,8 @@ class RawStream : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuf
   std::optional<std::chrono::steady_clock::time_point> waiting_until_;
   std::optional<Late> late_;
   grpc::ByteBuffer incoming_;
-  std::deque<Outgoing> queue_;  // The front one is with gRPC while writing_.
+  std::deque<Outgoing> queue_;             // The front one is with gRPC while writing_.
+  std::optional<LargeWrites::Turn> turn_;  // Of a large front one, which may wait for it.
   std::optional<absl::Status> end_;
   bool reading_ = false;
   bool read_closed_ = false;

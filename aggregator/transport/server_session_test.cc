@@ -342,6 +342,16 @@ TEST(ServerSessionTest, AFullUploadBudgetDelaysClientsAndLosesNone) {
   ExpectAllInTheSum(server, 8, 2000);
 }
 
+TEST(ServerSessionTest, LargeMessagesThatLeaveOneByOneReachEverybody) {
+  TestServerOptions options;
+  options.tasks = {TestTask("task", 8)};
+  options.tasks[0].mutable_vector()->set_dimension(200'000);
+  options.large_writes_under_way = 1;
+  options.longest_write_turn = std::chrono::hours(1);
+  TestServer server(options);
+  ExpectAllInTheSum(server, 8, 200'000);
+}
+
 TEST(ServerSessionTest, WhoWaitsForRoomInVainIsToldAndComesBack) {
   class Counter : public metrics::Recorder {
    public:

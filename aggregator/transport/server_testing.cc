@@ -88,6 +88,8 @@ TestServer::TestServer(const TestServerOptions& options) {
   server.aggregator.enrolment = options.enrolment;
   server.stall_time = options.stall_time;
   server.room_time = options.room_time;
+  server.large_writes_under_way = options.large_writes_under_way;
+  server.longest_write_turn = options.longest_write_turn;
   server.recorder = options.recorder;
   server.memory = options.memory;
   server.call_rate = options.call_rate;

@@ -35,6 +35,8 @@ struct TestServerOptions {
   uint64_t max_connections = 1000;
   std::chrono::milliseconds stall_time = kStallTime;
   std::chrono::milliseconds room_time = kRoomTime;
+  uint64_t large_writes_under_way = kLargeWritesUnderWay;
+  std::chrono::milliseconds longest_write_turn = kLongestWriteTurn;
   uint64_t roster_version = 0;
   Enrolment enrolment = nullptr;
   metrics::Recorder* recorder = nullptr;

@@ -13,6 +13,7 @@
 #include "absl/types/span.h"
 #include "aggregator/runtime/aggregator.h"
 #include "aggregator/runtime/executors.h"
+#include "aggregator/transport/large_writes.h"
 #include "aggregator/transport/places.h"
 #include "aggregator/transport/stream_count.h"
 #include "aggregator/transport/token_bucket.h"
@@ -33,6 +34,11 @@ inline constexpr std::chrono::seconds kRoomTime{30};
 // Streams that are over wait in these places until their client has taken the last word. Of each,
 // one message may be in memory.
 inline constexpr uint64_t kLeavingStreams = 1024;
+
+// Of large messages to participants, all together; and how long one that is taken slowly keeps
+// another waiting.
+inline constexpr uint64_t kLargeWritesUnderWay = 64 << 20;
+inline constexpr std::chrono::seconds kLongestWriteTurn{1};
 
 // Of one control stream. A client says some ten messages in a session.
 inline constexpr Rate kMessageRate = {10, 64};
@@ -56,6 +62,8 @@ struct ServiceContext {
   StreamCount uploads;
   StreamCount downloads;
   StreamCount operator_downloads;
+  LargeWrites large_writes;  // To participants.
+  LargeWrites operator_large_writes;
   // Those that have not shown it yet; those whose session has ended, which go by themselves; and
   // those that were refused or replaced.
   TokenBuckets calls;  // By connection.

@@ -53,11 +53,11 @@ grpc::ServerUnaryReactor* AnswerUnary(grpc::CallbackServerContext* call, Service
 template <class Request, class Fetch>
 SumStream* AnswerWithSum(grpc::CallbackServerContext* call, ServiceContext& context,
                          const grpc::ByteBuffer& bytes, metrics::Method method, StreamCount& count,
-                         Fetch fetch) {
+                         LargeWrites& large_writes, Fetch fetch) {
   RpcMetrics metrics(context.recorder, method);
   metrics.Received(bytes.Length());
   const absl::StatusOr<Request> request = Parse<Request>(bytes);
-  SumStream::Options options{count, "", 0};
+  SumStream::Options options{count, large_writes, "", 0};
   if (request.ok()) {
     options.offset = request->offset();
     if constexpr (std::is_same_v<Request, v1::DownloadResultRequest>) {
@@ -124,6 +124,7 @@ grpc::ServerWriteReactor<grpc::ByteBuffer>* ParticipantServiceAdapter::DownloadR
   }
   return AnswerWithSum<v1::DownloadResultRequest>(
       call, context_, *request, metrics::Method::kDownloadResult, context_.downloads,
+      context_.large_writes,
       [this](const v1::DownloadResultRequest& parsed, Answer<PackedSum> answer) {
         context_.aggregator->Download(parsed, std::move(answer));
       });
@@ -199,6 +200,7 @@ grpc::ServerWriteReactor<grpc::ByteBuffer>* OperatorServiceAdapter::GetResult(
     Call* call, const Bytes* request) {
   return AnswerWithSum<v1::GetResultRequest>(
       call, context_, *request, metrics::Method::kGetResult, context_.operator_downloads,
+      context_.operator_large_writes,
       [this](const v1::GetResultRequest& parsed, Answer<PackedSum> answer) {
         context_.aggregator->GetResult(parsed, std::move(answer));
       });

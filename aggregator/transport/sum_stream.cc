@@ -66,7 +66,20 @@ void SumStream::Fetched(const absl::StatusOr<PackedSum>& sum) {
 void SumStream::WriteNext() {
   if (end_.has_value()) return;
   if (options_.offset == sum_->size()) return End(absl::OkStatus());
-  const uint64_t size = std::min<uint64_t>(limits::kChunkBytes, sum_->size() - options_.offset);
+  turn_.emplace(options_.large_writes.Take(NextBytes(), [weak = weak_from_this()] {
+    const auto self = weak.lock();
+    if (self != nullptr) self->Post([self] { self->WriteChunk(); });
+  }));
+  if (turn_->came_at_once()) WriteChunk();
+}
+
+uint64_t SumStream::NextBytes() const {
+  return std::min<uint64_t>(limits::kChunkBytes, sum_->size() - options_.offset);
+}
+
+void SumStream::WriteChunk() {
+  if (end_.has_value()) return;
+  const uint64_t size = NextBytes();
   v1::ResultChunk chunk;
   chunk.set_offset(options_.offset);
   chunk.set_payload(sum_->data() + options_.offset, size);
@@ -88,6 +101,7 @@ void SumStream::WriteNext() {
 void SumStream::OnWriteDone(bool ok) {
   Post([this, ok] {
     writing_ = false;
+    turn_.reset();
     timer_.cancel();
     chunk_.Clear();
     if (end_.has_value()) return End(*end_);
@@ -108,6 +122,7 @@ void SumStream::End(const absl::Status& status) {
   if (writing_) return call_->TryCancel();
   finished_ = true;
   timer_.cancel();
+  turn_.reset();
   slot_.reset();
   sum_.reset();
   Finish(ToGrpcStatus(*end_));

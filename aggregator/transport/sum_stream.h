@@ -28,6 +28,7 @@ class SumStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
  public:
   struct Options {
     StreamCount& count;
+    LargeWrites& large_writes;
     std::string client;  // Whose share of `count` it takes.
     uint64_t offset = 0;
   };
@@ -47,6 +48,8 @@ class SumStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
   void Post(std::function<void()> work);
   void Fetched(const absl::StatusOr<PackedSum>& sum);
   void WriteNext();
+  uint64_t NextBytes() const;
+  void WriteChunk();
   void End(const absl::Status& status);
 
   grpc::CallbackServerContext* const call_;  // gRPC's, until OnDone.
@@ -59,6 +62,7 @@ class SumStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
   Options options_;
   std::optional<StreamCount::Slot> slot_;
   std::optional<absl::Status> end_;
+  std::optional<LargeWrites::Turn> turn_;  // Of the next chunk, or the one that is being written.
   bool writing_ = false;
   bool finished_ = false;
   PackedSum sum_;

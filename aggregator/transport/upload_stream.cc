@@ -26,7 +26,7 @@ constexpr size_t kMaxOpenBytes = 1024;
 }  // namespace
 
 UploadStream::UploadStream(grpc::CallbackServerContext* context, ServiceContext& service)
-    : RawStream(context, service.executors.control(),
+    : RawStream(context, service.executors.control(), service.large_writes,
                 RpcMetrics(service.recorder, metrics::Method::kUploadMaskedInput)),
       service_(service) {}
 

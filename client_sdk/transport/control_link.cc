@@ -3,6 +3,9 @@
 
 #include "client_sdk/transport/control_link.h"
 
+#include <grpcpp/generic/generic_stub.h>
+#include <grpcpp/support/proto_buffer_reader.h>
+
 #include <algorithm>
 #include <chrono>
 #include <string>
@@ -19,6 +22,8 @@ namespace {
 
 // How long the end of a stream may take that was closed politely.
 constexpr std::chrono::seconds kFlushTime{1};
+
+constexpr char kParticipate[] = "/veilsum.v1.ParticipantService/Participate";
 
 absl::StatusCode CodeOf(v1::Reason reason) {
   switch (reason) {
@@ -63,12 +68,25 @@ void ControlLink::Connect() {
   challenged_ = false;
   verdict_.reset();
   const auto self = shared_from_this();
-  call_ = Call::Start(context_.strand,
-                      {[self](v1::ServerMessage message) { self->Received(std::move(message)); },
-                       [self](absl::Status status) { self->Ended(std::move(status)); }},
-                      [this](grpc::ClientContext* context, Call::Reactor* reactor) {
-                        context_.stub->async()->Participate(context, reactor);
-                      });
+  call_ = Call::Start(
+      context_.strand,
+      {[self](grpc::ByteBuffer bytes) { self->Parse(std::move(bytes)); },
+       [self](absl::Status status) { self->Ended(std::move(status)); }},
+      [this](grpc::ClientContext* context, Call::Reactor* reactor) {
+        grpc::TemplatedGenericStub<v1::ClientMessage, grpc::ByteBuffer>(context_.channel)
+            .PrepareBidiStreamingCall(context, kParticipate, {}, reactor);
+      });
+}
+
+void ControlLink::Parse(grpc::ByteBuffer bytes) {
+  v1::ServerMessage message;
+  if (!grpc::SerializationTraits<v1::ServerMessage>::Deserialize(&bytes, &message).ok()) {
+    if (!verdict_.has_value()) {
+      verdict_ = absl::UnavailableError("the aggregator sent bytes that are no message");
+    }
+    return Cut();
+  }
+  Received(std::move(message));
 }
 
 void ControlLink::Send(v1::ClientMessage message, std::function<void()> written) {

@@ -6,6 +6,8 @@
 #ifndef VEILSUM_CLIENT_SDK_TRANSPORT_CONTROL_LINK_H_
 #define VEILSUM_CLIENT_SDK_TRANSPORT_CONTROL_LINK_H_
 
+#include <grpcpp/support/byte_buffer.h>
+
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -54,9 +56,12 @@ class ControlLink : public std::enable_shared_from_this<ControlLink> {
   void Close(bool flush);
 
  private:
-  using Call = BidiCall<v1::ClientMessage, v1::ServerMessage>;
+  // As bytes until it is this client's turn on the pool: parsed, a roster takes four times as much
+  // memory, and where clients share a process many wait.
+  using Call = BidiCall<v1::ClientMessage, grpc::ByteBuffer>;
 
   void Connect();
+  void Parse(grpc::ByteBuffer bytes);
   void Received(v1::ServerMessage message);
   void Challenged(const v1::Challenge& challenge);
   void HelloRefused(const v1::Refused& refused);

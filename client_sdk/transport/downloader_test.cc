@@ -31,8 +31,7 @@ class DownloaderTest : public testing::Test {
       done_.set_value(std::move(outcome));
     };
     downloader_ = std::make_shared<Downloader>(
-        CallContext{strand_,
-                    v1::ParticipantService::NewStub(MakeChannel(aggregator_.channel_options()))},
+        MakeCallContext(strand_, MakeChannel(aggregator_.channel_options()), 0),
         std::move(options));
     asio::post(strand_, [this] { downloader_->Start(); });
   }

@@ -41,7 +41,6 @@ SessionDriver::SessionDriver(RunnerOptions options, ParticipantProtocol protocol
                              std::shared_ptr<SessionRecord> record)
     : options_(std::move(options)),
       strand_(options_.pool->get_executor()),
-      stub_(v1::ParticipantService::NewStub(options_.channel)),
       protocol_(std::move(protocol)),
       record_(std::move(record)),
       timeout_timer_(strand_),
@@ -63,7 +62,7 @@ void SessionDriver::Cancel() {
 }
 
 CallContext SessionDriver::Context(uint64_t backoff) const {
-  return {strand_, stub_, options_.backoff_seed + backoff};
+  return MakeCallContext(strand_, options_.channel, options_.backoff_seed + backoff);
 }
 
 // ---- The control stream ----

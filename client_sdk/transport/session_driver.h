@@ -103,7 +103,6 @@ class SessionDriver final : public ParticipantRunner,
 
   RunnerOptions options_;
   Strand strand_;
-  std::shared_ptr<v1::ParticipantService::Stub> stub_;
   ParticipantProtocol protocol_;
   std::shared_ptr<SessionRecord> record_;
   Done done_;

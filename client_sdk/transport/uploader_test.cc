@@ -63,8 +63,7 @@ class UploaderTest : public testing::Test {
       if (fault == Fault::kCutConnection) uploader_->Cut();
     };
     uploader_ = std::make_shared<Uploader>(
-        CallContext{strand_,
-                    v1::ParticipantService::NewStub(MakeChannel(aggregator_.channel_options()))},
+        MakeCallContext(strand_, MakeChannel(aggregator_.channel_options()), 0),
         std::move(options));
     asio::post(strand_, [this] { uploader_->Start(); });
   }

@@ -148,7 +148,11 @@ INSTANTIATE_TEST_SUITE_P(
                     Cohort{3, 1000, 8, 1000, 0.01f}, Cohort{10, 4097, 16, 600, 5.0f},
                     Cohort{31, 33, 24, 1 << 20, 1e-6f}, Cohort{100, 257, 4, 1, 1.0f},
                     Cohort{255, 65, 1, 255, 2.5f}, Cohort{1000, 100, 20, 1 << 30, 100.0f},
-                    Cohort{2000, 50, 12, 37, 1.0f}, Cohort{2, 40, 24, uint64_t{1} << 32, 1e30f}),
+                    Cohort{2000, 50, 12, 37, 1.0f}, Cohort{2, 40, 24, uint64_t{1} << 32, 1e30f},
+                    // The decoder's windows: one and nothing else, the weights alone in the last
+                    // one, several.
+                    Cohort{2, 8191, 16, 3, 1.0f}, Cohort{3, 8192, 10, 3, 1.0f},
+                    Cohort{4, 20'001, 16, 1000, 2.0f}),
     [](const auto& info) {
       const Cohort& cohort = info.param;
       return absl::StrCat("n", cohort.clients, "_d", cohort.dimension, "_b", cohort.bits, "_w",

@@ -27,6 +27,7 @@
 #include "client_sdk/transport/participant_runner.h"
 #include "crypto/primitives/random.h"
 #include "metrics/recorder.h"
+#include "proto/limits.h"
 #include "proto/participant.grpc.pb.h"
 #include "proto/reason_status.h"
 #include "proto/rpc_error/retry_after.h"
@@ -87,14 +88,14 @@ using Result = absl::StatusOr<client::RunnerResult>;
 
 class SlowClientsTest : public ::testing::Test {
  protected:
-  // Waits that long for 256 KiB, or what is missing.
+  // Waits that long for a chunk, or what is missing.
   void Serve(const v1::Task& task, std::chrono::milliseconds patience) {
     aggregator::ServerOptions options;
     options.participants = {"127.0.0.1:0", std::nullopt};
     options.aggregator.tasks = {task};
     options.aggregator.pending_upload_bytes = 1 << 20;
     options.aggregator.admits = [](const auto&) { return true; };
-    options.least_upload_bytes_per_second = (256 << 10) * 1000 / patience.count();
+    options.least_upload_bytes_per_second = limits::kChunkBytes * 1000 / patience.count();
     options.recorder = &counter_;
     auto started = aggregator::AggregatorServer::Start(std::move(options));
     ASSERT_TRUE(started.ok()) << started.status();

@@ -76,8 +76,6 @@ struct AggregatorServer::State {
                 StreamCount(kOperatorDownloads),
                 LargeWrites(executors.control(), options.large_writes_under_way,
                             options.longest_write_turn),
-                LargeWrites(executors.control(), options.large_writes_under_way,
-                            options.longest_write_turn),
                 TokenBuckets(options.call_rate),
                 Places(std::min(options.max_connections, kMostHandshakes)),
                 Places(options.max_connections),

@@ -82,11 +82,10 @@ struct LargeWrites::State : std::enable_shared_from_this<State> {
     Called called;
     {
       const std::lock_guard<std::mutex> lock(mutex);
-      if (waiting.erase(number) > 0) return;
-      const auto turn = under_way.find(number);
-      if (turn == under_way.end()) return;  // It took too long and counts no more.
-      End(turn);
-      called = Admit();
+      // Neither: it took too long and counts no more.
+      if (const auto turn = under_way.find(number); turn != under_way.end()) End(turn);
+      waiting.erase(number);
+      called = Admit();  // Behind one that left the line there may be one that fits.
     }
     for (const auto& come : called) come();
   }
@@ -116,6 +115,7 @@ LargeWrites::Turn::~Turn() {
 }
 
 LargeWrites::Turn LargeWrites::Take(uint64_t bytes, std::function<void()> come) {
+  if (bytes < kLargeBytes) return Turn(nullptr, 0, true);
   const std::lock_guard<std::mutex> lock(state_->mutex);
   const uint64_t number = state_->next_number++;
   const bool at_once = state_->waiting.empty() && state_->HasRoomFor(bytes);

@@ -22,13 +22,14 @@ class LargeWrites {
   struct State;
 
  public:
-  // Messages below this need no turn.
+  // Below this a message's turn comes at once, and it counts for nothing.
   static constexpr uint64_t kLargeBytes = 16 << 10;
 
   // At most `most_bytes` are under way, or one message. A client that takes its message slowly
   // keeps its turn for `longest_turn`, on a timer of `executor`; then the next one's begins beside
   // it, so that nobody holds the others up.
   LargeWrites(Executor executor, uint64_t most_bytes, std::chrono::milliseconds longest_turn);
+  LargeWrites(const LargeWrites&) = delete;
   ~LargeWrites();
 
   // Over when it is destroyed, also before it came.
@@ -45,7 +46,7 @@ class LargeWrites {
     Turn(std::shared_ptr<State> state, uint64_t number, bool came_at_once)
         : state_(std::move(state)), number_(number), came_at_once_(came_at_once) {}
 
-    std::shared_ptr<State> state_;  // Null once it was moved from.
+    std::shared_ptr<State> state_;  // Null: of a small message, or moved from.
     uint64_t number_;
     bool came_at_once_;
   };

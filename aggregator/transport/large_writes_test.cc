@@ -15,17 +15,20 @@
 namespace veilsum::aggregator {
 namespace {
 
+constexpr uint64_t kLarge = LargeWrites::kLargeBytes;
+
 class LargeWritesTest : public testing::Test {
  protected:
   ~LargeWritesTest() override { executors_.Join(); }
 
-  // Writes down the name of whose turn it is, unless it is at once.
-  LargeWrites::Turn Take(LargeWrites& writes, uint64_t bytes, char name) {
-    return writes.Take(bytes, [this, name] { came_ += name; });
+  // So many times the smallest large message. Writes down the name of whose turn it is, unless it
+  // is at once.
+  LargeWrites::Turn Take(LargeWrites& writes, uint64_t size, char name) {
+    return writes.Take(size * kLarge, [this, name] { came_ += name; });
   }
 
   Executors executors_{1};
-  LargeWrites writes_{executors_.control(), 100, std::chrono::hours(1)};
+  LargeWrites writes_{executors_.control(), 100 * kLarge, std::chrono::hours(1)};
   std::string came_;
 };
 
@@ -72,11 +75,26 @@ TEST_F(LargeWritesTest, WhoeverLeavesTheLineIsNotCalled) {
   EXPECT_EQ(came_, "c");
 }
 
+TEST_F(LargeWritesTest, WhoeverLeavesTheLineMakesWayForASmallerOne) {
+  const auto a = Take(writes_, 90, 'a');
+  std::optional<LargeWrites::Turn> b(Take(writes_, 70, 'b'));
+  const auto c = Take(writes_, 10, 'c');
+  b.reset();
+  EXPECT_EQ(came_, "c");
+}
+
+TEST_F(LargeWritesTest, SmallMessagesGoPastAnyLine) {
+  const auto a = Take(writes_, 100, 'a');
+  const auto b = Take(writes_, 1, 'b');
+  EXPECT_FALSE(b.came_at_once());
+  EXPECT_TRUE(writes_.Take(kLarge - 1, nullptr).came_at_once());
+}
+
 TEST_F(LargeWritesTest, WhoeverTakesTheirTimeHoldsNobodyUp) {
-  LargeWrites writes(executors_.control(), 100, std::chrono::milliseconds(1));
+  LargeWrites writes(executors_.control(), 100 * kLarge, std::chrono::milliseconds(1));
   std::optional<LargeWrites::Turn> slow(Take(writes, 100, 'a'));
   std::promise<void> came;
-  const auto next = writes.Take(100, [&] { came.set_value(); });
+  const auto next = writes.Take(100 * kLarge, [&] { came.set_value(); });
   EXPECT_FALSE(next.came_at_once());
   came.get_future().wait();
   // What counts no more is not given back again.

@@ -119,7 +119,11 @@ void ParticipateStream::Refuse(const absl::Status& why) {
   End(why);
 }
 
-void ParticipateStream::HalfClosed() { End(absl::OkStatus()); }
+// Who says no more reads no more: what has not left yet would only stand in others' way.
+void ParticipateStream::HalfClosed() {
+  DropQueued();
+  End(absl::OkStatus());
+}
 
 void ParticipateStream::Over() {
   handshake_.reset();

@@ -14,8 +14,9 @@ namespace {
 // A client needs some ten messages in a session; the rest is progress.
 constexpr size_t kMostQueued = 64;
 constexpr size_t kMostQueuedBeforeDropping = 4;
-// Of what is not made yet: sealed shares and entries of some hundred neighbours.
-constexpr uint64_t kBytesOfMadeMessage = 128 << 10;
+// Of what is not made yet: entries of neighbours, or their sealed shares. 200 KB at most, on the
+// complete graph of a thousand.
+constexpr uint64_t kBytesOfMadeMessage = 200 << 10;
 // For the last messages to get through, and for the client to end the stream by itself.
 constexpr std::chrono::seconds kFlushTime{10};
 
@@ -91,7 +92,6 @@ void RawStream::Enqueue(Outgoing outgoing) {
 void RawStream::WriteFront() {
   const Outgoing& front = queue_.front();
   const uint64_t bytes = front.make ? kBytesOfMadeMessage : front.message.Length();
-  if (bytes < LargeWrites::kLargeBytes) return WriteNow();
   turn_.emplace(large_writes_.Take(bytes, [weak = weak_from_this()] {
     const auto self = weak.lock();
     if (self != nullptr) self->Post([self] { self->TurnCame(); });
@@ -147,7 +147,7 @@ void RawStream::OnWriteDone(bool ok) {
 // ---- The end ----
 
 void RawStream::End(const absl::Status& status, bool linger) {
-  if (ending()) return;
+  if (ending()) return MaybeFinish();  // What it waited for may have been dropped.
   end_ = status;
   lingering_ = linger;
   SetLate(kFlushTime, absl::OkStatus);
@@ -169,7 +169,7 @@ void RawStream::LeaveThrough(Places& places) {
 void RawStream::Abandon() {
   if (finished_) return;
   lingering_ = false;
-  if (writing_) Broken();
+  writing_ ? Broken() : DropQueued();
   MaybeFinish();
 }
 

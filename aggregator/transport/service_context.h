@@ -63,7 +63,6 @@ struct ServiceContext {
   StreamCount downloads;
   StreamCount operator_downloads;
   LargeWrites large_writes;  // To participants.
-  LargeWrites operator_large_writes;
   // Those that have not shown it yet; those whose session has ended, which go by themselves; and
   // those that were refused or replaced.
   TokenBuckets calls;  // By connection.

@@ -53,7 +53,7 @@ grpc::ServerUnaryReactor* AnswerUnary(grpc::CallbackServerContext* call, Service
 template <class Request, class Fetch>
 SumStream* AnswerWithSum(grpc::CallbackServerContext* call, ServiceContext& context,
                          const grpc::ByteBuffer& bytes, metrics::Method method, StreamCount& count,
-                         LargeWrites& large_writes, Fetch fetch) {
+                         LargeWrites* large_writes, Fetch fetch) {
   RpcMetrics metrics(context.recorder, method);
   metrics.Received(bytes.Length());
   const absl::StatusOr<Request> request = Parse<Request>(bytes);
@@ -124,7 +124,7 @@ grpc::ServerWriteReactor<grpc::ByteBuffer>* ParticipantServiceAdapter::DownloadR
   }
   return AnswerWithSum<v1::DownloadResultRequest>(
       call, context_, *request, metrics::Method::kDownloadResult, context_.downloads,
-      context_.large_writes,
+      &context_.large_writes,
       [this](const v1::DownloadResultRequest& parsed, Answer<PackedSum> answer) {
         context_.aggregator->Download(parsed, std::move(answer));
       });
@@ -199,8 +199,7 @@ grpc::ServerWriteReactor<grpc::ByteBuffer>* OperatorServiceAdapter::WatchSession
 grpc::ServerWriteReactor<grpc::ByteBuffer>* OperatorServiceAdapter::GetResult(
     Call* call, const Bytes* request) {
   return AnswerWithSum<v1::GetResultRequest>(
-      call, context_, *request, metrics::Method::kGetResult, context_.operator_downloads,
-      context_.operator_large_writes,
+      call, context_, *request, metrics::Method::kGetResult, context_.operator_downloads, nullptr,
       [this](const v1::GetResultRequest& parsed, Answer<PackedSum> answer) {
         context_.aggregator->GetResult(parsed, std::move(answer));
       });

@@ -66,7 +66,8 @@ void SumStream::Fetched(const absl::StatusOr<PackedSum>& sum) {
 void SumStream::WriteNext() {
   if (end_.has_value()) return;
   if (options_.offset == sum_->size()) return End(absl::OkStatus());
-  turn_.emplace(options_.large_writes.Take(NextBytes(), [weak = weak_from_this()] {
+  if (options_.large_writes == nullptr) return WriteChunk();
+  turn_.emplace(options_.large_writes->Take(NextBytes(), [weak = weak_from_this()] {
     const auto self = weak.lock();
     if (self != nullptr) self->Post([self] { self->WriteChunk(); });
   }));

@@ -28,8 +28,8 @@ class SumStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
  public:
   struct Options {
     StreamCount& count;
-    LargeWrites& large_writes;
-    std::string client;  // Whose share of `count` it takes.
+    LargeWrites* large_writes;  // Null: operators, who are few, wait for nobody.
+    std::string client;         // Whose share of `count` it takes.
     uint64_t offset = 0;
   };
   // `fetch` gets the sum from the aggregator, which decides whether the caller may have it.

@@ -4,7 +4,6 @@
 #include "client_sdk/transport/control_link.h"
 
 #include <grpcpp/generic/generic_stub.h>
-#include <grpcpp/support/proto_buffer_reader.h>
 
 #include <algorithm>
 #include <chrono>

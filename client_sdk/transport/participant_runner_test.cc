@@ -431,6 +431,23 @@ TEST_F(ParticipantRunnerTest, WhatDoesNotBeginWithAChallengeIsTriedAgain) {
   EXPECT_EQ(Outcome().code(), absl::StatusCode::kCancelled);
 }
 
+TEST_F(ParticipantRunnerTest, BytesThatAreNoMessageBreakTheStreamAndItIsTriedAgain) {
+  RunnerOptions options = Options();
+  std::promise<std::string> trouble;
+  options.on_progress = [&, told = false](const RunnerProgress& progress) mutable {
+    if (std::exchange(told, told || !progress.detail.empty()) || progress.detail.empty()) return;
+    trouble.set_value(progress.detail);
+  };
+  Start(std::move(options));
+  v1::ServerMessage no_utf8;  // Serialised all the same; whoever parses it refuses it.
+  no_utf8.mutable_waiting()->set_detail("\xff");
+  aggregator_.Greet()->Send(no_utf8);
+  EXPECT_EQ(trouble.get_future().get(), "the aggregator sent bytes that are no message");
+  aggregator_.Greet();
+  runner_->Cancel();
+  EXPECT_EQ(Outcome().code(), absl::StatusCode::kCancelled);
+}
+
 TEST_F(ParticipantRunnerTest, HookCutsAndTheMessageComesOnTheNextConnection) {
   RunnerOptions options = Options();
   options.hooks.at = [cut = false](const Point& point) mutable {

@@ -4,11 +4,12 @@
 """How an aggregator's cost grows with clients, elements, degree and dropouts.
 
 Plays sessions of a real aggregator and a swarm in which one of them changes at a time. Prints a
-line for each, separated by tabs, and at the end the coefficients that a sizing needs: processor
-time of a client, and of a gigabyte of uploads. Medians of --turns sessions.
+line for each, separated by tabs, then the coefficients that a sizing needs (processor time of a
+client, and of a gigabyte of uploads), and a table of sizes from them. Medians of --turns sessions.
 """
 
 import argparse
+import math
 import resource
 import statistics
 import sys
@@ -22,7 +23,7 @@ CHANGES = [{}] + [{"clients": n} for n in (100, 400, 800)] \
     + [{"graph": "complete"}] \
     + [{"dropout": f} for f in (0, 0.10)] \
     + [{"graph": "complete", "dropout": 0.10}]
-SMALL_CHANGES = [{"clients": 20}, {"clients": 20, "dimension": 10_000}]
+SMALL_CHANGES = [{"clients": 20}, {"clients": 20, "dimension": 10_000}, {"clients": 30}]
 
 COLUMNS = ["clients", "dimension", "graph", "dropout", "cpu_seconds", "peak_rss_mb", "seconds",
            "received_bytes_per_client", "sent_bytes_per_client"]
@@ -39,21 +40,72 @@ def measure_one(runs, shape, turns):
     return {**shape, **middle}
 
 
+def alike(rows, *keys):
+    """Those that are as the first row, but for these."""
+    return [row for row in rows if all(row[key] == rows[0][key] for key in BASE if key not in keys)]
+
+
+def uploads(row):
+    return row["clients"] * (1 - row["dropout"])
+
+
 def coefficients(rows):
-    """From sessions that are alike but for the dimension."""
-    alike = [row for row in rows if all(row[key] == rows[0][key]
-                                        for key in ("clients", "graph", "dropout"))]
-    small = min(alike, key=lambda row: row["dimension"])
-    large = max(alike, key=lambda row: row["dimension"])
-    bytes_more = (large["sent_bytes_per_client"] - small["sent_bytes_per_client"]) \
-        * large["clients"] * (1 - large["dropout"])
+    """What a sizing needs, each from sessions that are alike but for one thing."""
+    by_dimension = sorted(alike(rows, "dimension"), key=lambda row: row["dimension"])
+    small, large = by_dimension[0], by_dimension[-1]
+    bytes_more = (large["sent_bytes_per_client"] - small["sent_bytes_per_client"]) * uploads(large)
     if bytes_more <= 0:
         raise RuntimeError("the larger vectors did not send more")
-    per_gigabyte = (large["cpu_seconds"] - small["cpu_seconds"]) / bytes_more * 1e9
-    print("cpu_ms_of_a_client", f"{small['cpu_seconds'] / small['clients'] * 1e3:.3g}",
-          f"n = {small['clients']}, d = {small['dimension']}", sep="\t")
-    print("cpu_seconds_of_a_gigabyte", f"{per_gigabyte:.3g}",
+    per_byte = (large["cpu_seconds"] - small["cpu_seconds"]) / bytes_more
+
+    def of_a_client(row):
+        rest = row["cpu_seconds"] - per_byte * row["sent_bytes_per_client"] * uploads(row)
+        return rest / row["clients"]
+
+    by_clients = sorted(alike(rows, "clients"), key=lambda row: row["clients"])
+    few, many = by_clients[0], by_clients[-1]
+    more_for_each = (of_a_client(many) - of_a_client(few)) / (many["clients"] - few["clients"])
+    found = {"cpu_of_a_byte": per_byte, "cpu_of_a_client": of_a_client(few),
+             "clients": few["clients"], "cpu_of_a_client_and_another": max(0, more_for_each)}
+    print("cpu_ms_of_a_client", f"{found['cpu_of_a_client'] * 1e3:.3g}",
+          f"n = {few['clients']}, without the bytes of uploads", sep="\t")
+    print("and_of_a_thousand_more_clients", f"{more_for_each * 1e6:.3g}",
+          f"ms for each client, n from {few['clients']} to {many['clients']}", sep="\t")
+    print("cpu_seconds_of_a_gigabyte", f"{per_byte * 1e9:.3g}",
           f"n = {large['clients']}, d from {small['dimension']} to {large['dimension']}", sep="\t")
+    return found
+
+
+# ---- How large a machine ----
+
+COHORT = 1_000
+SIZES = [(clients, dimension) for clients in (1_000, 10_000, 100_000, 1_000_000)
+         for dimension in (10_000, 100_000, 1_000_000)]
+ROUND_SECONDS = 600  # Of one FL round: all clients, in cohorts.
+LOAD = 0.5  # Of the cores, so that there is room for what comes unevenly.
+BITS = 26  # Of an element: 16 bits each, a thousand clients, weights of 1.
+LANE_BYTES = 4
+CONNECTION_BYTES = 128 << 10
+EMPTY_BYTES = 32 << 20
+PENDING_BYTES = 256 << 20  # limits.pending_upload_bytes, of all sessions together.
+
+
+def sizing(found):
+    """For rounds of ten minutes, one process, one client in twenty leaving."""
+    print("clients", "dimension", "cohorts", "uploads_gb", "cpu_seconds", "cores", "memory_gb",
+          "received_mbit_per_second", sep="\t")
+    of_a_client = found["cpu_of_a_client"] \
+        + found["cpu_of_a_client_and_another"] * (COHORT - found["clients"])
+    for clients, dimension in SIZES:
+        upload = dimension * BITS / 8
+        cpu = clients * (of_a_client + upload * found["cpu_of_a_byte"])
+        cores = math.ceil(cpu / ROUND_SECONDS / LOAD)
+        at_once = min(cores, clients // COHORT)  # Cohorts; the others have their turn.
+        memory = EMPTY_BYTES + PENDING_BYTES \
+            + at_once * (COHORT * CONNECTION_BYTES + 3 * dimension * LANE_BYTES)
+        print(clients, dimension, clients // COHORT, f"{clients * upload / 1e9:.3g}", f"{cpu:.3g}",
+              cores, f"{memory / 1e9:.2g}", f"{clients * upload * 8 / ROUND_SECONDS / 1e6:.3g}",
+              sep="\t")
 
 
 def parse():
@@ -77,7 +129,7 @@ def main():
             rows.append(measure_one(runs, {**BASE, **change}, options.turns))
             print(*(f"{value:.4g}" if isinstance(value, float) else value
                     for value in (rows[-1][column] for column in COLUMNS)), sep="\t", flush=True)
-    coefficients(rows)
+    sizing(coefficients(rows))
     return 0
 
 

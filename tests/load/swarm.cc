@@ -62,21 +62,6 @@ struct Options {
   std::string share;
 };
 
-// What computes for the clients gives way to what reads and answers on their connections, as it
-// would if each client had a processor of its own: otherwise thousands that compute at once let
-// their connections starve and break. Threads inherit the priority of the one that made them.
-constexpr int kNiceOfComputing = 10;
-
-template <class Make>
-auto WithThreadsThatGiveWay(Make make) {
-  decltype(make()) made;
-  std::thread([&] {
-    setpriority(PRIO_PROCESS, 0, kNiceOfComputing);  // Of this thread.
-    made = make();
-  }).join();
-  return made;
-}
-
 double SecondsSince(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
@@ -200,10 +185,8 @@ class Swarm {
     options_.client.roots_pem = Contents(options_.roots);
     options_.client.roster = Contents(options_.roster);
     options_.client.timeout = absl::Seconds(options_.timeout_seconds);
-    options_.client.executor =
-        WithThreadsThatGiveWay([&] { return Executor::Create(options_.threads); });
-    options_.client.pool = WithThreadsThatGiveWay(
-        [&] { return std::make_shared<asio::thread_pool>(options_.threads); });
+    options_.client.executor = Executor::Create(options_.threads);
+    options_.client.pool = std::make_shared<asio::thread_pool>(options_.threads);
     // Clients' updates are windows of this, each a step further.
     wave_.resize(options_.dimension + options_.clients + options_.sessions);
     for (size_t i = 0; i < wave_.size(); ++i) {

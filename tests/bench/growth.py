@@ -58,22 +58,15 @@ def coefficients(rows):
         raise RuntimeError("the larger vectors did not send more")
     per_byte = (large["cpu_seconds"] - small["cpu_seconds"]) / bytes_more
 
-    def of_a_client(row):
-        rest = row["cpu_seconds"] - per_byte * row["sent_bytes_per_client"] * uploads(row)
-        return rest / row["clients"]
-
-    by_clients = sorted(alike(rows, "clients"), key=lambda row: row["clients"])
-    few, many = by_clients[0], by_clients[-1]
-    more_for_each = (of_a_client(many) - of_a_client(few)) / (many["clients"] - few["clients"])
-    found = {"cpu_of_a_byte": per_byte, "cpu_of_a_client": of_a_client(few),
-             "clients": few["clients"], "cpu_of_a_client_and_another": max(0, more_for_each)}
-    print("cpu_ms_of_a_client", f"{found['cpu_of_a_client'] * 1e3:.3g}",
-          f"n = {few['clients']}, without the bytes of uploads", sep="\t")
-    print("and_of_a_thousand_more_clients", f"{more_for_each * 1e6:.3g}",
-          f"ms for each client, n from {few['clients']} to {many['clients']}", sep="\t")
+    # Of the largest session: the nearest to a cohort of a sizing.
+    many = max(alike(rows, "clients"), key=lambda row: row["clients"])
+    rest = many["cpu_seconds"] - per_byte * many["sent_bytes_per_client"] * uploads(many)
+    of_a_client = rest / many["clients"]
+    print("cpu_ms_of_a_client", f"{of_a_client * 1e3:.3g}",
+          f"n = {many['clients']}, without the bytes of uploads", sep="\t")
     print("cpu_seconds_of_a_gigabyte", f"{per_byte * 1e9:.3g}",
           f"n = {large['clients']}, d from {small['dimension']} to {large['dimension']}", sep="\t")
-    return found
+    return of_a_client, per_byte
 
 
 # ---- How large a machine ----
@@ -90,15 +83,13 @@ EMPTY_BYTES = 32 << 20
 PENDING_BYTES = 256 << 20  # limits.pending_upload_bytes, of all sessions together.
 
 
-def sizing(found):
+def sizing(of_a_client, of_a_byte):
     """For rounds of ten minutes, one process, one client in twenty leaving."""
     print("clients", "dimension", "cohorts", "uploads_gb", "cpu_seconds", "cores", "memory_gb",
           "received_mbit_per_second", sep="\t")
-    of_a_client = found["cpu_of_a_client"] \
-        + found["cpu_of_a_client_and_another"] * (COHORT - found["clients"])
     for clients, dimension in SIZES:
         upload = dimension * BITS / 8
-        cpu = clients * (of_a_client + upload * found["cpu_of_a_byte"])
+        cpu = clients * (of_a_client + upload * of_a_byte)
         cores = math.ceil(cpu / ROUND_SECONDS / LOAD)
         at_once = min(cores, clients // COHORT)  # Cohorts; the others have their turn.
         memory = EMPTY_BYTES + PENDING_BYTES \
@@ -129,7 +120,7 @@ def main():
             rows.append(measure_one(runs, {**BASE, **change}, options.turns))
             print(*(f"{value:.4g}" if isinstance(value, float) else value
                     for value in (rows[-1][column] for column in COLUMNS)), sep="\t", flush=True)
-    sizing(coefficients(rows))
+    sizing(*coefficients(rows))
     return 0
 
 

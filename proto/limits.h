@@ -61,7 +61,7 @@ inline constexpr size_t kMaxDetailBytes = 512;
 inline constexpr size_t kMaxMessageBytes = 4 * 1000 * 1000;
 // One chunk of an upload or a result.
 inline constexpr size_t kMaxChunkBytes = 1 << 20;
-inline constexpr size_t kChunkBytes = 512 << 10;
+inline constexpr size_t kChunkBytes = 256 << 10;
 
 // A client's journal of one session holds what it was sent once: a roster, neighbours' entries,
 // shares and signatures of kMaxClients each at most.

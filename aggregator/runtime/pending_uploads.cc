@@ -20,7 +20,7 @@ namespace {
 // connection or not, may be cut off when another needs its room. So nobody holds room for longer
 // than the product of the two.
 constexpr uint64_t kAdvances = 32;
-constexpr std::chrono::seconds kStalled{20};
+constexpr std::chrono::seconds kStalled{10};
 constexpr absl::Duration kRetryAfter = absl::Milliseconds(500);
 // Where memory is short, for the uploads that have begun to end.
 constexpr absl::Duration kRetryUnderPressure = absl::Seconds(5);

@@ -103,7 +103,7 @@ TEST_F(PendingUploadsTest, AnUploadSurvivesItsConnectionUnlessTheRoomIsNeeded) {
 
   auto other = *uploads_->Open(Key('3'), 6, Into(second_end_));
   EXPECT_FALSE(other->admitted());  // The first one's client may come back yet.
-  now_ += std::chrono::seconds(21);
+  now_ += std::chrono::seconds(11);
   uploads_->SetAdmitting(true);
   EXPECT_TRUE(other->admitted());
   EXPECT_EQ(recorder_.bytes, 6);
@@ -168,7 +168,7 @@ TEST_F(PendingUploadsTest, TheEndOfASessionEmptiesItsPartOfTheLine) {
 
 TEST_F(PendingUploadsTest, NobodyIsCutOffForAnUploadThatStillWouldNotFit) {
   auto stalled = *uploads_->Open(Key('2'), 4, Into(first_end_));
-  now_ += std::chrono::seconds(21);
+  now_ += std::chrono::seconds(11);
   auto lively = *uploads_->Open(Key('3'), 4, Into(second_end_));
   auto large = *uploads_->Open(Key('4'), 8, Into(second_end_));
   EXPECT_FALSE(large->admitted());
@@ -183,7 +183,7 @@ TEST_F(PendingUploadsTest, WhatIsSealedWhileOthersGiveWayStays) {
   now_ += std::chrono::seconds(1);
   auto sealed = *uploads_->Open(Key('3'), 4, Into(second_end_));
   ASSERT_TRUE(sealed->Append(0, "abcd").ok());
-  now_ += std::chrono::seconds(21);
+  now_ += std::chrono::seconds(11);
   recorder_.on_release = [&] { EXPECT_TRUE(sealed->Seal().ok()); };
   auto large = *uploads_->Open(Key('4'), 10, {});
   EXPECT_EQ(ReasonOf(first_end_), v1::REASON_OVERLOADED);
@@ -202,7 +202,7 @@ TEST_F(PendingUploadsTest, WhatWaitsIsNeverSealed) {
 
 TEST_F(PendingUploadsTest, AStalledUploadGivesWay) {
   auto writer = *uploads_->Open(Key('2'), 6, Into(first_end_));
-  now_ += std::chrono::seconds(21);
+  now_ += std::chrono::seconds(11);
   const auto other = *uploads_->Open(Key('3'), 6, Into(second_end_));
   EXPECT_TRUE(other->admitted());
   EXPECT_EQ(ReasonOf(first_end_), v1::REASON_OVERLOADED);
@@ -212,9 +212,9 @@ TEST_F(PendingUploadsTest, AStalledUploadGivesWay) {
 // One client of a budget that holds one upload would shut out all others until the phase closes.
 TEST_F(PendingUploadsTest, RoomIsNotHeldByComingBackWithoutBytes) {
   auto writer = *uploads_->Open(Key('2'), 6, Into(first_end_));
-  now_ += std::chrono::seconds(12);
+  now_ += std::chrono::seconds(6);
   writer = *uploads_->Open(Key('2'), 6, Into(first_end_));
-  now_ += std::chrono::seconds(12);
+  now_ += std::chrono::seconds(6);
   EXPECT_TRUE((*uploads_->Open(Key('3'), 6, Into(second_end_)))->admitted());
 }
 
@@ -223,7 +223,7 @@ TEST_F(PendingUploadsTest, RoomIsNotHeldByATrickle) {
   const auto open = [&](char client) { return uploads->Open(Key(client), 960, Into(second_end_)); };
   auto writer = *open('2');
   const auto send = [&](uint64_t offset, size_t bytes) {
-    now_ += std::chrono::seconds(12);
+    now_ += std::chrono::seconds(6);
     return writer->Append(offset, std::string(bytes, 'x'));
   };
   // As fast as it has to be: it may finish.

@@ -78,7 +78,8 @@ struct CommandLine {
   bool version = false;
   Overrides overrides;
 };
-// --config=FILE, --section.key=value, --help, --version.
+// --config=FILE, --section.key=value, --help, --version; as --config FILE too, as `veilsum` takes
+// it.
 absl::StatusOr<CommandLine> ParseCommandLine(int argc, const char* const* argv);
 
 }  // namespace veilsum::aggregator

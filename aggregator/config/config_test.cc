@@ -278,8 +278,20 @@ TEST(ConfigTest, MistakesInOverridesNameTheirOrigin) {
               HasSubstr("the flag --server.adress: server.adress is not a known key"));
 }
 
+TEST(ConfigTest, ValuesMayStandApart) {
+  const char* const argv[] = {"aggregator", "--config", "a.toml", "--log.level", "error", "--help"};
+  const absl::StatusOr<CommandLine> line = ParseCommandLine(6, argv);
+  ASSERT_TRUE(line.ok()) << line.status();
+  EXPECT_EQ(line->config_file, "a.toml");
+  EXPECT_EQ(line->overrides.at("log.level").text, "error");
+  EXPECT_TRUE(line->help);
+
+  const char* const flag[] = {"aggregator", "--config", "--help"};
+  EXPECT_EQ(ParseCommandLine(3, flag).status().message(), "the argument --config: has no value");
+}
+
 TEST(ConfigTest, RefusesArgumentsThatAreNoFlags) {
-  for (const char* argument : {"a.toml", "--config", "--verbose=1"}) {
+  for (const char* argument : {"a.toml", "--config", "--verbose", "--verbose=1"}) {
     const char* const argv[] = {"aggregator", argument};
     EXPECT_FALSE(ParseCommandLine(2, argv).ok()) << argument;
   }

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
@@ -55,14 +56,20 @@ absl::StatusOr<CommandLine> ParseCommandLine(int argc, const char* const* argv) 
       line.version = true;
       continue;
     }
-    absl::string_view rest = argument;
-    const size_t equals = rest.find('=');
-    if (!absl::ConsumePrefix(&rest, "--") || equals == absl::string_view::npos) {
+    absl::string_view name = argument;
+    if (!absl::ConsumePrefix(&name, "--")) {
       return BadArgument(argument,
                          "must be --config=FILE, --section.key=value, --help or --version");
     }
-    const absl::string_view name = argument.substr(2, equals - 2);
-    const std::string value(argument.substr(equals + 1));
+    std::string value;
+    if (const size_t equals = name.find('='); equals != absl::string_view::npos) {
+      value = std::string(name.substr(equals + 1));
+      name = name.substr(0, equals);
+    } else if (i + 1 < argc && !absl::StartsWith(argv[i + 1], "--")) {
+      value = argv[++i];
+    } else {
+      return BadArgument(argument, "has no value");
+    }
     if (name == "config") {
       line.config_file = value;
     } else if (name.find('.') == absl::string_view::npos) {

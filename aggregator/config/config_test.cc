@@ -288,10 +288,14 @@ TEST(ConfigTest, ValuesMayStandApart) {
 
   const char* const flag[] = {"aggregator", "--config", "--help"};
   EXPECT_EQ(ParseCommandLine(3, flag).status().message(), "the argument --config: has no value");
+
+  const char* const unknown[] = {"aggregator", "--verbose"};
+  EXPECT_THAT(std::string(ParseCommandLine(2, unknown).status().message()),
+              HasSubstr("--verbose: is not known"));
 }
 
 TEST(ConfigTest, RefusesArgumentsThatAreNoFlags) {
-  for (const char* argument : {"a.toml", "--config", "--verbose", "--verbose=1"}) {
+  for (const char* argument : {"a.toml", "--config", "--verbose=1"}) {
     const char* const argv[] = {"aggregator", argument};
     EXPECT_FALSE(ParseCommandLine(2, argv).ok()) << argument;
   }

@@ -56,15 +56,19 @@ absl::StatusOr<CommandLine> ParseCommandLine(int argc, const char* const* argv) 
       line.version = true;
       continue;
     }
-    absl::string_view name = argument;
-    if (!absl::ConsumePrefix(&name, "--")) {
+    absl::string_view flag = argument;
+    if (!absl::ConsumePrefix(&flag, "--")) {
       return BadArgument(argument,
                          "must be --config=FILE, --section.key=value, --help or --version");
     }
+    const size_t equals = flag.find('=');
+    const std::string name(flag.substr(0, equals));
+    if (name != "config" && !absl::StrContains(name, '.')) {
+      return BadArgument(argument, "is not known; keys are named --section.key=value");
+    }
     std::string value;
-    if (const size_t equals = name.find('='); equals != absl::string_view::npos) {
-      value = std::string(name.substr(equals + 1));
-      name = name.substr(0, equals);
+    if (equals != absl::string_view::npos) {
+      value = std::string(flag.substr(equals + 1));
     } else if (i + 1 < argc && !absl::StartsWith(argv[i + 1], "--")) {
       value = argv[++i];
     } else {
@@ -72,10 +76,8 @@ absl::StatusOr<CommandLine> ParseCommandLine(int argc, const char* const* argv) 
     }
     if (name == "config") {
       line.config_file = value;
-    } else if (name.find('.') == absl::string_view::npos) {
-      return BadArgument(argument, "is not known; keys are named --section.key=value");
     } else {
-      line.overrides[std::string(name)] = Override{value, absl::StrCat("the flag --", name)};
+      line.overrides[name] = Override{value, absl::StrCat("the flag --", name)};
     }
   }
   return line;

@@ -169,7 +169,11 @@ void RawStream::LeaveThrough(Places& places) {
 void RawStream::Abandon() {
   if (finished_) return;
   lingering_ = false;
-  writing_ ? Broken() : DropQueued();
+  if (writing_) {
+    Broken();
+  } else {
+    DropQueued();
+  }
   MaybeFinish();
 }
 
